@@ -1,0 +1,219 @@
+package main
+
+/*
+#include "sscore.h"
+*/
+import "C"
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/libsesscache/libsesscache/gocore/cache"
+)
+
+// maxTables bounds the contexts of one process that can cache at once. A
+// context beyond it is refused a table and stays with libssl's own cache.
+const maxTables = 1 << 16
+
+// tables maps the shim's table numbers (index + 1) to tables. The hot path
+// reads one atomic pointer; only making and freeing a table takes the lock.
+var tables struct {
+	mu    sync.Mutex
+	slots [maxTables]atomic.Pointer[cache.Table]
+	used  int
+	free  []int
+}
+
+// tableOf returns the table of a number the shim holds, or nil.
+func tableOf(n C.sscore_table) *cache.Table {
+	if n == 0 || n > maxTables {
+		return nil
+	}
+	return tables.slots[n-1].Load()
+}
+
+// keyOf reads a key from the shim's memory. It is false for an absurd length.
+func keyOf(k *C.sscore_key) (cache.Key, bool) {
+	if k == nil || k.id_len > C.uint32_t(len(k.id)) {
+		return cache.Key{}, false
+	}
+	id := (*[len(k.id)]byte)(unsafe.Pointer(&k.id))
+	return cache.MakeKey(id[:k.id_len], int32(k.version))
+}
+
+//export sscore_table_new
+func sscore_table_new(capacity C.uint64_t) (n C.sscore_table) {
+	defer recovered(func() { n = 0 })
+	t := cache.New(cache.Options{
+		Capacity: uint64(capacity),
+		Totals:   (*cache.Counters)(unsafe.Pointer(&process.core)),
+	})
+	tables.mu.Lock()
+	defer tables.mu.Unlock()
+	var i int
+	switch {
+	case len(tables.free) > 0:
+		i = tables.free[len(tables.free)-1]
+		tables.free = tables.free[:len(tables.free)-1]
+	case tables.used < maxTables:
+		i = tables.used
+		tables.used++
+	default:
+		return 0
+	}
+	tables.slots[i].Store(t)
+	return C.sscore_table(i + 1)
+}
+
+//export sscore_table_free
+func sscore_table_free(n C.sscore_table) {
+	defer recovered(func() {})
+	if tableOf(n) == nil {
+		return
+	}
+	tables.mu.Lock()
+	defer tables.mu.Unlock()
+	tables.slots[n-1].Store(nil)
+	tables.free = append(tables.free, int(n-1))
+}
+
+//export sscore_set_capacity
+func sscore_set_capacity(n C.sscore_table, capacity C.uint64_t) {
+	defer recovered(func() {})
+	if t := tableOf(n); t != nil {
+		t.SetCapacity(uint64(capacity))
+	}
+}
+
+//export sscore_lookup
+func sscore_lookup(n C.sscore_table, k *C.sscore_key, now C.int64_t, ref *C.sscore_ref) (verdict C.int32_t) {
+	defer recovered(func() { verdict = C.SSCORE_MISS })
+	t := tableOf(n)
+	key, ok := keyOf(k)
+	if t == nil || !ok {
+		return C.SSCORE_MISS
+	}
+	r, v := t.Lookup(key, int64(now))
+	*ref = C.sscore_ref(r)
+	switch v {
+	case cache.Hit:
+		return C.SSCORE_HIT
+	case cache.Stale:
+		return C.SSCORE_STALE
+	}
+	return C.SSCORE_MISS
+}
+
+//export sscore_contains
+func sscore_contains(n C.sscore_table, k *C.sscore_key) (found C.int32_t) {
+	defer recovered(func() { found = 0 })
+	t := tableOf(n)
+	key, ok := keyOf(k)
+	if t != nil && ok && t.Contains(key) {
+		return 1
+	}
+	return 0
+}
+
+//export sscore_add
+func sscore_add(n C.sscore_table, k *C.sscore_key, ref C.sscore_ref, object C.uint64_t, expiry C.int64_t,
+	displaced *C.sscore_displaced) (result C.int32_t) {
+	defer recovered(func() { result = C.SSCORE_FAILED })
+	t := tableOf(n)
+	key, ok := keyOf(k)
+	if t == nil || !ok {
+		return C.SSCORE_FAILED
+	}
+	res, replaced, evicted, more := t.Add(key, cache.Ref(ref), cache.Object(object), int64(expiry), refsOf(displaced))
+	displaced.replaced = C.sscore_ref(replaced)
+	setEvicted(displaced, evicted, more)
+	switch res {
+	case cache.Added:
+		return C.SSCORE_ADDED
+	case cache.Replaced:
+		return C.SSCORE_REPLACED
+	case cache.Same:
+		return C.SSCORE_SAME
+	}
+	return C.SSCORE_FAILED
+}
+
+//export sscore_evict
+func sscore_evict(n C.sscore_table, displaced *C.sscore_displaced) {
+	defer recovered(func() { setEvicted(displaced, 0, false) })
+	displaced.replaced = 0
+	if t := tableOf(n); t != nil {
+		evicted, more := t.Evict(refsOf(displaced))
+		setEvicted(displaced, evicted, more)
+		return
+	}
+	setEvicted(displaced, 0, false)
+}
+
+// refsOf is the room for evicted references in the shim's memory, as a slice.
+func refsOf(d *C.sscore_displaced) []cache.Ref {
+	return unsafe.Slice((*cache.Ref)(unsafe.Pointer(&d.evicted[0])), len(d.evicted))
+}
+
+func setEvicted(d *C.sscore_displaced, n int, more bool) {
+	d.evicted_len = C.uint32_t(n)
+	d.more = 0
+	if more {
+		d.more = 1
+	}
+}
+
+//export sscore_remove
+func sscore_remove(n C.sscore_table, k *C.sscore_key, object C.uint64_t, now C.int64_t, ref *C.sscore_ref) (found C.int32_t) {
+	defer recovered(func() { found = 0 })
+	t := tableOf(n)
+	key, ok := keyOf(k)
+	if t == nil || !ok {
+		return 0
+	}
+	r, removed := t.Remove(key, cache.Object(object), int64(now))
+	if !removed {
+		return 0
+	}
+	*ref = C.sscore_ref(r)
+	return 1
+}
+
+//export sscore_touch
+func sscore_touch(k *C.sscore_key, object C.uint64_t, expiry C.int64_t) {
+	defer recovered(func() {})
+	key, ok := keyOf(k)
+	if !ok {
+		return
+	}
+	tables.mu.Lock()
+	used := tables.used
+	tables.mu.Unlock()
+	for i := range used {
+		if t := tables.slots[i].Load(); t != nil {
+			t.Touch(key, cache.Object(object), int64(expiry))
+		}
+	}
+}
+
+//export sscore_len
+func sscore_len(n C.sscore_table) (length C.uint64_t) {
+	defer recovered(func() { length = 0 })
+	if t := tableOf(n); t != nil {
+		return C.uint64_t(t.Len())
+	}
+	return 0
+}
+
+//export sscore_stats
+func sscore_stats(n C.sscore_table, counters *C.sscore_counters) (ok C.int32_t) {
+	defer recovered(func() { ok = 0 })
+	t := tableOf(n)
+	if t == nil || counters == nil {
+		return 0
+	}
+	*(*cache.Counters)(unsafe.Pointer(counters)) = t.Counters()
+	return 1
+}

@@ -1,0 +1,326 @@
+#include "cache.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "callback.h"
+#include "config.h"
+#include "process.h"
+#include "runtime.h"
+#include "slot.h"
+
+#define FLUSH_BATCH 64
+#define LOOKUP_TRIES 8
+
+/*
+ * A call of libssl's SSL_CTX_remove_session under way in this thread, so that
+ * its callback, our trampoline, knows what it was made for.
+ */
+struct removal {
+    SSL_CTX *ctx;
+    SSL_SESSION *sess;
+    bool mark_only; /* the session is dropped by us; libssl just marks it */
+    bool found;
+};
+static __thread struct removal *removal;
+static __thread bool in_libssl_add;
+
+bool ssc_cache_in_libssl(void)
+{
+    return in_libssl_add;
+}
+
+/* False if the session's ID is longer than any the core or libssl knows. */
+static bool key_of(const SSL_SESSION *sess, sscore_key *key)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    unsigned int len = 0;
+    const unsigned char *id = real->SSL_SESSION_get_id(sess, &len);
+
+    if (len > sizeof key->id)
+        return false;
+    memcpy(key->id, id, len);
+    key->id_len = len;
+    key->version = real->SSL_SESSION_get_protocol_version(sess);
+    return true;
+}
+
+/*
+ * The last second of the session's life. A sum beyond the clock's range never
+ * comes; nor, for libssl 3.0 and later, does that of a session from before 1970.
+ */
+static int64_t expiry_of(const SSL_SESSION *sess)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    const int64_t time = real->SSL_SESSION_get_time(sess);
+    const int64_t timeout = real->SSL_SESSION_get_timeout(sess);
+    int64_t expiry;
+
+    if (time < 0 || __builtin_add_overflow(time, timeout > 0 ? timeout : 0, &expiry))
+        return SSCORE_NEVER;
+    return expiry;
+}
+
+/* libssl alone can mark a session as not resumable, and only its remove function does. */
+static void mark_not_resumable(struct ssc_ctx *rec, SSL_SESSION *sess)
+{
+    struct removal frame = {.ctx = rec->ctx, .sess = sess, .mark_only = true};
+    struct removal *outer = removal;
+
+    removal = &frame;
+    ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
+    removal = outer;
+}
+
+/* Ends a session that the core displaced: mark, callback, reference. */
+static void drop(struct ssc_ctx *rec, sscore_ref ref)
+{
+    SSL_SESSION *sess = ssc_slot_close(ref);
+
+    if (sess == NULL)
+        return;
+    mark_not_resumable(rec, sess);
+    /* What only takeover kept, the application never had in the cache: it is
+     * not told of our housekeeping, or it would empty its own store by it. */
+    if (!ssc_ctx_kept_by_takeover(rec))
+        ssc_callback_remove(rec, sess);
+    ssc_slot_release(ref);
+}
+
+static void drop_evicted(struct ssc_ctx *rec, sscore_table table, sscore_displaced *displaced)
+{
+    for (;;) {
+        const uint32_t more = displaced->more;
+        atomic_fetch_add(&rec->cache_full, (long)displaced->evicted_len);
+        for (uint32_t i = 0; i < displaced->evicted_len; i++)
+            drop(rec, displaced->evicted[i]);
+        if (!more)
+            return;
+        sscore_evict(table, displaced);
+    }
+}
+
+static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
+{
+    const bool outer = in_libssl_add;
+    sscore_key key;
+
+    in_libssl_add = true;
+    ssc_libssl()->SSL_CTX_add_session(rec->ctx, sess);
+    in_libssl_add = outer;
+    /* Another thread may have taken it out of the core in between. */
+    if (key_of(sess, &key) && !sscore_contains(atomic_load(&rec->table), &key))
+        mark_not_resumable(rec, sess);
+}
+
+int ssc_cache_add(struct ssc_ctx *rec, SSL_SESSION *sess)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    const int saved_errno = errno;
+    sscore_displaced displaced;
+    sscore_key key;
+    int stored = 0;
+
+    if (!ssc_runtime_start()) {
+        ssc_ctx_detach(rec);
+        return real->SSL_CTX_add_session(rec->ctx, sess);
+    }
+    const sscore_table table = ssc_ctx_table(rec);
+    if (table == 0 || !key_of(sess, &key))
+        goto out;
+    if ((atomic_load_explicit(&rec->mode, memory_order_relaxed) & SSL_SESS_CACHE_UPDATE_TIME) != 0)
+        real->SSL_SESSION_set_time(sess, (long)time(NULL));
+
+    real->SSL_SESSION_up_ref(sess);
+    const sscore_ref ref = ssc_slot_new(sess, rec->number);
+    if (ref == 0) {
+        real->SSL_SESSION_free(sess);
+        goto out;
+    }
+    switch (sscore_add(table, &key, ref, (uint64_t)(uintptr_t)sess, expiry_of(sess), &displaced)) {
+    case SSCORE_REPLACED:
+        /* Both are the same session, says the manual: no mark, no callback. */
+        ssc_slot_close(displaced.replaced);
+        ssc_slot_release(displaced.replaced);
+        /* fall through */
+    case SSCORE_ADDED:
+        stored = 1;
+        if (ssc_unlikely(atomic_load_explicit(&rec->mirrored, memory_order_relaxed)))
+            mirror_add(rec, sess);
+        drop_evicted(rec, table, &displaced);
+        break;
+    default: /* SSCORE_SAME, or SSCORE_FAILED */
+        ssc_slot_close(ref);
+        ssc_slot_release(ref);
+        break;
+    }
+out:
+    errno = saved_errno;
+    return stored;
+}
+
+static bool make_key(sscore_key *key, const unsigned char *id, size_t len, int version)
+{
+    if (len > sizeof key->id || (id == NULL && len > 0))
+        return false;
+    if (len > 0)
+        memcpy(key->id, id, len);
+    key->id_len = (uint32_t)len;
+    key->version = version;
+    return true;
+}
+
+SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version,
+                              bool *stale)
+{
+    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const int saved_errno = errno;
+    SSL_SESSION *sess = NULL;
+    sscore_key key;
+    sscore_ref ref;
+
+    *stale = false;
+    if (table == 0 || !make_key(&key, id, len, version))
+        return NULL;
+    /* A session that is replaced between the core's answer and our reference
+     * is looked up again; one that was removed is then a miss. */
+    for (int i = 0; sess == NULL && i < LOOKUP_TRIES; i++) {
+        const int verdict = sscore_lookup(table, &key, (int64_t)time(NULL), &ref);
+        if (verdict == SSCORE_MISS)
+            break;
+        *stale = verdict == SSCORE_STALE;
+        sess = ssc_slot_get1(ref);
+    }
+    errno = saved_errno;
+    return sess;
+}
+
+bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version)
+{
+    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const int saved_errno = errno;
+    sscore_key key;
+
+    const bool found =
+        table != 0 && make_key(&key, id, len, version) && sscore_contains(table, &key) != 0;
+    errno = saved_errno;
+    return found;
+}
+
+int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess)
+{
+    struct removal frame = {.ctx = rec->ctx, .sess = sess};
+    struct removal *outer = removal;
+
+    removal = &frame;
+    ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
+    removal = outer;
+    return frame.found;
+}
+
+void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
+{
+    struct removal *const outer = removal;
+    struct removal *frame = outer;
+    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const int saved_errno = errno;
+    sscore_ref ref = 0;
+    sscore_key key;
+
+    if (frame != NULL && (frame->ctx != rec->ctx || frame->sess != sess))
+        frame = NULL;
+    if (frame != NULL && frame->mark_only)
+        return;
+    /* The callback may call us for the same session again, which is another
+     * removal, or leave by longjmp, which must not leave `removal` dangling. */
+    removal = NULL;
+    if (table != 0 && key_of(sess, &key) &&
+        sscore_remove(table, &key, 0, (int64_t)time(NULL), &ref)) {
+        if (frame != NULL)
+            frame->found = true;
+        ssc_slot_close(ref);
+    }
+    errno = saved_errno;
+    ssc_callback_remove(rec, sess);
+    if (ref != 0)
+        ssc_slot_release(ref);
+    removal = outer;
+}
+
+void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
+{
+    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const int saved_errno = errno;
+    sscore_key key;
+    sscore_ref ref;
+
+    if (table != 0 && key_of(sess, &key) &&
+        sscore_remove(table, &key, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL), &ref)) {
+        ssc_slot_close(ref);
+        ssc_slot_release(ref);
+    }
+    errno = saved_errno;
+}
+
+void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all)
+{
+    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const int saved_errno = errno;
+    sscore_ref refs[FLUSH_BATCH];
+    uint32_t n;
+
+    if (table == 0 || !ssc_runtime_running())
+        return;
+    void *cursor = sscore_flush(table, tm, all, (int64_t)time(NULL));
+    while (cursor != NULL && (n = sscore_next(cursor, refs, FLUSH_BATCH)) > 0) {
+        for (uint32_t i = 0; i < n; i++)
+            drop(rec, refs[i]);
+    }
+    if (cursor != NULL)
+        sscore_done(cursor);
+    errno = saved_errno;
+}
+
+void ssc_cache_moved(SSL_SESSION *sess)
+{
+    const int saved_errno = errno;
+    sscore_key key;
+
+    if (ssc_runtime_running() && key_of(sess, &key))
+        sscore_touch(&key, (uint64_t)(uintptr_t)sess, expiry_of(sess));
+    errno = saved_errno;
+}
+
+uint64_t ssc_cache_number(struct ssc_ctx *rec)
+{
+    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+
+    return table != 0 ? sscore_len(table) : 0;
+}
+
+void ssc_cache_mirror(struct ssc_ctx *rec)
+{
+    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    bool expected = false;
+    sscore_ref refs[FLUSH_BATCH];
+    uint32_t n;
+
+    if (ssc_likely(atomic_load_explicit(&rec->mirrored, memory_order_relaxed)) ||
+        !atomic_compare_exchange_strong(&rec->mirrored, &expected, true))
+        return;
+    /* The core decides what is evicted; libssl's copy has no limit of its own. */
+    ssc_libssl()->SSL_CTX_ctrl(rec->ctx, SSC_CTRL_SET_SESS_CACHE_SIZE, 0, NULL);
+    void *cursor = table != 0 ? sscore_snapshot(table) : NULL;
+    while (cursor != NULL && (n = sscore_next(cursor, refs, FLUSH_BATCH)) > 0) {
+        for (uint32_t i = 0; i < n; i++) {
+            SSL_SESSION *sess = ssc_slot_get1(refs[i]);
+            if (sess != NULL) {
+                mirror_add(rec, sess);
+                ssc_libssl()->SSL_SESSION_free(sess);
+            }
+        }
+    }
+    if (cursor != NULL)
+        sscore_done(cursor);
+}

@@ -1,0 +1,59 @@
+/*
+ * cache.h: the operations of one context's cache, between the entry points and
+ * trampolines on one side and the Go core on the other. They count references
+ * and call remove callbacks; what is stored, found and displaced the core says.
+ */
+#ifndef SSC_CACHE_H
+#define SSC_CACHE_H
+
+#include "ctx.h"
+
+/*
+ * ssc_cache_add stores the session: 1, or 0 if this object is stored already or
+ * nothing could be stored. Starts the Go core if need be; where it cannot run,
+ * the context is detached and libssl's own cache takes the session.
+ */
+int ssc_cache_add(struct ssc_ctx *rec, SSL_SESSION *sess);
+
+/*
+ * ssc_cache_lookup returns the session with a reference for the caller, or
+ * NULL. It may have expired: then `*stale` is set, and libssl will say so.
+ */
+SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version,
+                              bool *stale);
+
+/* ssc_cache_contains is true if a session of this ID and version is stored. */
+bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version);
+
+/*
+ * ssc_cache_remove does what SSL_CTX_remove_session promises: libssl marks the
+ * session, and ssc_cache_removed, called back by its trampoline, does the rest.
+ */
+int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess);
+
+/* ssc_cache_removed: libssl removes `sess` (or was asked to by ssc_cache_remove). */
+void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess);
+
+/* ssc_cache_withdraw takes this very object out again, without mark or callback. */
+void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess);
+
+/* ssc_cache_flush drops what expired before `tm`, or all. */
+void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all);
+
+/* ssc_cache_moved gives a session whose time or timeout changed its new place, where it is cached. */
+void ssc_cache_moved(SSL_SESSION *sess);
+
+/* ssc_cache_number is the number of sessions stored. */
+uint64_t ssc_cache_number(struct ssc_ctx *rec);
+
+/*
+ * ssc_cache_mirror keeps libssl's own table of the context as a copy of the
+ * cache from here on: for SSL_CTX_sessions, and for the protection of early
+ * data against replay, for which libssl asks its own table.
+ */
+void ssc_cache_mirror(struct ssc_ctx *rec);
+
+/* ssc_cache_in_libssl is true while this thread is in a libssl call made to keep the mirror. */
+bool ssc_cache_in_libssl(void);
+
+#endif

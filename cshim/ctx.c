@@ -1,0 +1,290 @@
+#include "ctx.h"
+
+#include <stdlib.h>
+
+#include "cache.h"
+#include "callback.h"
+#include "config.h"
+#include "process.h"
+#include "runtime.h"
+#include "slot.h"
+#include "trampoline.h"
+
+/* What libssl's SSL_SESSION_CACHE_MAX_SIZE_DEFAULT is. */
+#define DEFAULT_SIZE 20480
+
+static int ctx_index = -1;          /* SSL_CTX: struct ssc_ctx */
+static int ssl_ctx_index = -1;      /* SSL: the SSL_CTX it was made from */
+static int ssl_generate_index = -1; /* SSL: its own GEN_SESSION_CB */
+static _Atomic bool have_indices;
+
+/* Guards the indices, the list of records and the making of a record. */
+static pthread_mutex_t contexts_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ssc_ctx *contexts;
+static uint32_t contexts_made;
+
+static void ssl_made(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
+{
+    (void)ptr, (void)argl, (void)argp;
+    /* SSL_new has set the context by now. The connection keeps a reference to
+     * it as the owner of its sessions, whatever SSL_set_SSL_CTX does later. */
+    const struct ssc_libssl *real = ssc_libssl();
+    real->CRYPTO_set_ex_data(ad, idx, real->SSL_get_SSL_CTX(parent));
+}
+
+static void ssl_freed(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
+{
+    (void)ad, (void)idx, (void)argl, (void)argp;
+    if (ptr != NULL)
+        ssc_connection_ended(parent, ptr);
+}
+
+static int ssl_duplicated(void *to, const void *from, void **from_d, int idx, long argl, void *argp)
+{
+    (void)from, (void)argl, (void)argp;
+    /* SSL_dup makes the copy with SSL_new: it has its own owner already. */
+    *from_d = ssc_libssl()->CRYPTO_get_ex_data(to, idx);
+    return 1;
+}
+
+static void end_of_session(SSL_SESSION *sess, void *arg)
+{
+    ssc_callback_remove(arg, sess);
+}
+
+static void ctx_freed(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
+{
+    struct ssc_ctx *rec = ptr;
+
+    (void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
+    if (rec == NULL)
+        return;
+    ssc_fork_check();
+    /* Where libssl's call of SSL_CTX_flush_sessions reaches us, this finds nothing more to do. */
+    const sscore_table table = atomic_load(&rec->table);
+    if (table != 0 && ssc_runtime_running()) {
+        ssc_cache_flush(rec, 0, true);
+        sscore_table_free(table);
+    } else if (atomic_load(&rec->attached)) {
+        ssc_slot_drain(rec->number, end_of_session, rec);
+    }
+
+    pthread_mutex_lock(&contexts_lock);
+    if (rec->prev != NULL)
+        rec->prev->next = rec->next;
+    else
+        contexts = rec->next;
+    if (rec->next != NULL)
+        rec->next->prev = rec->prev;
+    pthread_mutex_unlock(&contexts_lock);
+    pthread_mutex_destroy(&rec->lock);
+    free(rec);
+    ssc_count(contexts, -1);
+}
+
+bool ssc_ctx_indices(void)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (ssc_likely(atomic_load_explicit(&have_indices, memory_order_acquire)))
+        return true;
+    if (real == NULL)
+        return false;
+    pthread_mutex_lock(&contexts_lock);
+    if (ctx_index < 0)
+        ctx_index = real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL,
+                                                  ctx_freed);
+    if (ssl_ctx_index < 0)
+        ssl_ctx_index = real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL, 0, NULL, ssl_made,
+                                                      ssl_duplicated, ssl_freed);
+    if (ssl_generate_index < 0)
+        ssl_generate_index =
+            real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL, 0, NULL, NULL, NULL, NULL);
+    if (ctx_index >= 0 && ssl_ctx_index >= 0 && ssl_generate_index >= 0)
+        atomic_store_explicit(&have_indices, true, memory_order_release);
+    pthread_mutex_unlock(&contexts_lock);
+    return atomic_load(&have_indices);
+}
+
+struct ssc_ctx *ssc_ctx_record(SSL_CTX *ctx)
+{
+    if (ctx == NULL || !atomic_load_explicit(&have_indices, memory_order_acquire))
+        return NULL;
+    return ssc_libssl()->SSL_CTX_get_ex_data(ctx, ctx_index);
+}
+
+struct ssc_ctx *ssc_ctx_of(SSL_CTX *ctx)
+{
+    struct ssc_ctx *rec = ssc_ctx_record(ctx);
+
+    if (rec == NULL)
+        return NULL;
+    ssc_fork_check();
+    if (ssc_unlikely(ssc_runtime_unavailable()))
+        ssc_ctx_detach(rec);
+    return atomic_load_explicit(&rec->attached, memory_order_acquire) ? rec : NULL;
+}
+
+void ssc_ctx_apply_mode(struct ssc_ctx *rec)
+{
+    long mode = atomic_load(&rec->mode);
+
+    if (atomic_load(&rec->attached)) {
+        mode &= SSL_SESS_CACHE_BOTH;
+        if (ssc_config()->takeover)
+            mode |= SSL_SESS_CACHE_SERVER;
+        /* Every session passes through the trampolines, none stays in libssl. */
+        mode |= SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR;
+    }
+    ssc_libssl()->SSL_CTX_ctrl(rec->ctx, SSC_CTRL_SET_SESS_CACHE_MODE, mode, NULL);
+}
+
+static struct ssc_ctx *make_record(SSL_CTX *ctx)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    struct ssc_ctx *rec = calloc(1, sizeof *rec);
+
+    if (rec == NULL)
+        return NULL;
+    rec->ctx = ctx;
+    pthread_mutex_init(&rec->lock, NULL);
+    atomic_init(&rec->mode, real->SSL_CTX_ctrl(ctx, SSC_CTRL_GET_SESS_CACHE_MODE, 0, NULL));
+    atomic_init(&rec->size, real->SSL_CTX_ctrl(ctx, SSC_CTRL_GET_SESS_CACHE_SIZE, 0, NULL));
+    atomic_init(&rec->new_cb, real->SSL_CTX_sess_get_new_cb(ctx));
+    atomic_init(&rec->remove_cb, real->SSL_CTX_sess_get_remove_cb(ctx));
+    atomic_init(&rec->get_cb, real->SSL_CTX_sess_get_get_cb(ctx));
+    atomic_init(&rec->attached, true);
+    if (!real->SSL_CTX_set_ex_data(ctx, ctx_index, rec)) {
+        pthread_mutex_destroy(&rec->lock);
+        free(rec);
+        return NULL;
+    }
+    rec->number = ++contexts_made;
+    if ((rec->next = contexts) != NULL)
+        contexts->prev = rec;
+    contexts = rec;
+    ssc_count(contexts, 1);
+    ssc_ctx_apply_mode(rec);
+    real->SSL_CTX_sess_set_new_cb(ctx, ssc_trampoline_new);
+    real->SSL_CTX_sess_set_remove_cb(ctx, ssc_trampoline_remove);
+    real->SSL_CTX_sess_set_get_cb(ctx, ssc_trampoline_get);
+    return rec;
+}
+
+struct ssc_ctx *ssc_ctx_attach(SSL_CTX *ctx)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (ctx == NULL || real == NULL || !ssc_ctx_indices())
+        return NULL;
+    if (ssc_ctx_record(ctx) == NULL) {
+        ssc_fork_check();
+        if (ssc_runtime_unavailable())
+            return NULL;
+        pthread_mutex_lock(&contexts_lock);
+        if (ssc_ctx_record(ctx) == NULL &&
+            real->SSL_CTX_ctrl(ctx, SSC_CTRL_SESS_NUMBER, 0, NULL) == 0)
+            make_record(ctx);
+        pthread_mutex_unlock(&contexts_lock);
+    }
+    return ssc_ctx_of(ctx);
+}
+
+static void move_to_libssl(SSL_SESSION *sess, void *arg)
+{
+    struct ssc_ctx *rec = arg;
+
+    if (!atomic_load(&rec->mirrored) && !ssc_ctx_kept_by_takeover(rec))
+        ssc_libssl()->SSL_CTX_add_session(rec->ctx, sess);
+}
+
+void ssc_ctx_detach(struct ssc_ctx *rec)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    bool expected = true;
+
+    if (!atomic_compare_exchange_strong(&rec->attached, &expected, false))
+        return;
+    rec->detached_cb_hits = real->SSL_CTX_ctrl(rec->ctx, SSC_CTRL_SESS_CB_HIT, 0, NULL);
+    real->SSL_CTX_sess_set_new_cb(rec->ctx, atomic_load(&rec->new_cb));
+    real->SSL_CTX_sess_set_remove_cb(rec->ctx, atomic_load(&rec->remove_cb));
+    real->SSL_CTX_sess_set_get_cb(rec->ctx, atomic_load(&rec->get_cb));
+    real->SSL_CTX_set_generate_session_id(rec->ctx, atomic_load(&rec->generate_cb));
+    real->SSL_CTX_ctrl(rec->ctx, SSC_CTRL_SET_SESS_CACHE_SIZE, atomic_load(&rec->size), NULL);
+    ssc_ctx_apply_mode(rec);
+    /* Sessions that the parent of this process kept; where the core never started there are none. */
+    ssc_slot_drain(rec->number, move_to_libssl, rec);
+}
+
+SSL_CTX *ssc_ctx_of_ssl(const SSL *ssl)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    SSL_CTX *ctx = atomic_load_explicit(&have_indices, memory_order_acquire)
+                       ? real->SSL_get_ex_data(ssl, ssl_ctx_index)
+                       : NULL;
+
+    return ctx != NULL ? ctx : real->SSL_get_SSL_CTX(ssl);
+}
+
+GEN_SESSION_CB ssc_ssl_generate_cb(const SSL *ssl)
+{
+    if (!atomic_load_explicit(&have_indices, memory_order_acquire))
+        return NULL;
+    return (GEN_SESSION_CB)ssc_libssl()->SSL_get_ex_data(ssl, ssl_generate_index);
+}
+
+bool ssc_ssl_set_generate_cb(SSL *ssl, GEN_SESSION_CB cb)
+{
+    return ssc_ctx_indices() &&
+           ssc_libssl()->SSL_set_ex_data(ssl, ssl_generate_index, (void *)cb) == 1;
+}
+
+bool ssc_ctx_kept_by_takeover(struct ssc_ctx *rec)
+{
+    const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
+
+    return ssc_config()->takeover && ((mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) != 0 ||
+                                      (mode & SSL_SESS_CACHE_SERVER) == 0);
+}
+
+uint64_t ssc_ctx_capacity(struct ssc_ctx *rec)
+{
+    /* A size set beside flags that keep nothing was not meant for us: postfix says 1. */
+    if (ssc_ctx_kept_by_takeover(rec))
+        return DEFAULT_SIZE;
+    return (uint64_t)atomic_load(&rec->size);
+}
+
+sscore_table ssc_ctx_table(struct ssc_ctx *rec)
+{
+    sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+
+    if (ssc_likely(table != 0))
+        return table;
+    pthread_mutex_lock(&rec->lock);
+    if ((table = atomic_load(&rec->table)) == 0) {
+        table = sscore_table_new(ssc_ctx_capacity(rec));
+        atomic_store(&rec->table, table);
+    }
+    pthread_mutex_unlock(&rec->lock);
+    return table;
+}
+
+bool ssc_ctx_any_caches(void)
+{
+    bool any = false;
+
+    pthread_mutex_lock(&contexts_lock);
+    for (struct ssc_ctx *rec = contexts; rec != NULL && !any; rec = rec->next) {
+        const long mode = atomic_load(&rec->mode);
+        any = ssc_config()->takeover || ((mode & SSL_SESS_CACHE_BOTH) != 0 &&
+                                         (mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0);
+    }
+    pthread_mutex_unlock(&contexts_lock);
+    return any;
+}
+
+void ssc_ctx_forked(void)
+{
+    pthread_mutex_init(&contexts_lock, NULL);
+}

@@ -1,0 +1,96 @@
+/*
+ * ctx.h: what the shim knows of an SSL_CTX. The application's settings live
+ * here, in C, so that they survive a fork; libssl's own are set so that every
+ * session passes through the trampolines.
+ */
+#ifndef SSC_CTX_H
+#define SSC_CTX_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "libssl.h"
+#include "sscore.h"
+#include "ssc.h"
+
+struct ssc_ctx {
+    SSL_CTX *ctx;
+    uint32_t number; /* names the context's slots; never 0, never used twice */
+    struct ssc_ctx *next, *prev;
+
+    /* what the application set */
+    _Atomic long mode;
+    _Atomic long size;
+    _Atomic(ssc_new_cb) new_cb;
+    _Atomic(ssc_remove_cb) remove_cb;
+    _Atomic(ssc_get_cb) get_cb;
+    _Atomic(GEN_SESSION_CB) generate_cb;
+
+    _Atomic bool attached;        /* false: libssl's own cache serves, see ssc_ctx_detach */
+    _Atomic bool mirrored;        /* libssl's table is kept as a copy, see ssc_ctx_mirror */
+    _Atomic sscore_table table;   /* the Go core's; 0 until the first session is added */
+    pthread_mutex_t lock;         /* for changes of the three above; never held while others run */
+
+    /* counters that libssl no longer keeps, for SSL_CTX_sess_number(3) */
+    _Atomic long cb_hits, misses, cache_full;
+    _Atomic long client_clears; /* automatic flushes that good handshakes of clients made due */
+    long detached_cb_hits; /* libssl's figure when the context was detached */
+};
+
+/* ssc_ctx_of returns the record of an attached context, or NULL: libssl serves it alone. */
+struct ssc_ctx *ssc_ctx_of(SSL_CTX *ctx);
+
+/* ssc_ctx_record is ssc_ctx_of that returns the record also after ssc_ctx_detach. */
+struct ssc_ctx *ssc_ctx_record(SSL_CTX *ctx);
+
+/*
+ * ssc_ctx_attach makes a record of `ctx` if it has none, takes over its present
+ * settings, and puts the trampolines in their place. Returns ssc_ctx_of(ctx).
+ * A context in whose own cache libssl holds sessions already is left alone.
+ */
+struct ssc_ctx *ssc_ctx_attach(SSL_CTX *ctx);
+
+/*
+ * ssc_ctx_detach hands the context back to libssl, with the application's
+ * settings: the process cannot run the Go core. In a forked child the sessions
+ * that the parent had cached move into libssl's cache. Idempotent.
+ */
+void ssc_ctx_detach(struct ssc_ctx *rec);
+
+/* ssc_ctx_apply_mode sets libssl's cache mode as the record's mode asks for. */
+void ssc_ctx_apply_mode(struct ssc_ctx *rec);
+
+/* ssc_ctx_of_ssl returns the context that owns the sessions of `ssl`, also after SNI switched it. */
+SSL_CTX *ssc_ctx_of_ssl(const SSL *ssl);
+
+/* ssc_ssl_generate_cb is the connection's own ID callback; ssc_ssl_set_generate_cb sets it. */
+GEN_SESSION_CB ssc_ssl_generate_cb(const SSL *ssl);
+bool ssc_ssl_set_generate_cb(SSL *ssl, GEN_SESSION_CB cb);
+
+/* ssc_ctx_table returns the context's table in the core, made if need be; 0 on failure. */
+sscore_table ssc_ctx_table(struct ssc_ctx *rec);
+
+/* ssc_ctx_capacity is the number of sessions the core may keep for the context; 0 is no limit. */
+uint64_t ssc_ctx_capacity(struct ssc_ctx *rec);
+
+/*
+ * ssc_ctx_kept_by_takeover is true if only takeover mode makes us keep the
+ * context's sessions: the application's flags say that nothing is cached.
+ */
+bool ssc_ctx_kept_by_takeover(struct ssc_ctx *rec);
+
+/* ssc_ctx_any_caches is true if some context of the process may store sessions in the core. */
+bool ssc_ctx_any_caches(void);
+
+/*
+ * ssc_ctx_indices takes the places of the shim's data in SSL and SSL_CTX. They
+ * must be lower than the application's: OpenSSL frees in the order of the
+ * places, and remove callbacks that run at the end of a context may look at
+ * the application's data there.
+ */
+bool ssc_ctx_indices(void);
+
+/* ssc_ctx_forked frees what another thread of the parent may have locked. */
+void ssc_ctx_forked(void);
+
+#endif

@@ -1,0 +1,70 @@
+/* Entry points: adding, removing and flushing sessions. */
+#include "cache.h"
+#include "config.h"
+#include "libssl.h"
+#include "process.h"
+#include "runtime.h"
+
+SSC_EXPORT int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *sess)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (real == NULL || ctx == NULL || sess == NULL)
+        return 0;
+    struct ssc_ctx *rec = ssc_ctx_attach(ctx);
+    if (rec == NULL || ssc_cache_in_libssl())
+        return real->SSL_CTX_add_session(ctx, sess);
+    return ssc_cache_add(rec, sess);
+}
+
+SSC_EXPORT int SSL_add_session(SSL_CTX *ctx, SSL_SESSION *sess)
+{
+    return SSL_CTX_add_session(ctx, sess);
+}
+
+SSC_EXPORT int SSL_CTX_remove_session(SSL_CTX *ctx, SSL_SESSION *sess)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (real == NULL || ctx == NULL || sess == NULL)
+        return 0;
+    struct ssc_ctx *rec = ssc_ctx_attach(ctx);
+    if (rec == NULL)
+        return real->SSL_CTX_remove_session(ctx, sess);
+    return ssc_cache_remove(rec, sess);
+}
+
+SSC_EXPORT int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *sess)
+{
+    return SSL_CTX_remove_session(ctx, sess);
+}
+
+SSC_EXPORT void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (real == NULL || ctx == NULL)
+        return;
+    struct ssc_ctx *rec = ssc_ctx_of(ctx);
+    if (rec == NULL)
+        real->SSL_CTX_flush_sessions(ctx, tm);
+    else
+        ssc_cache_flush(rec, tm, tm == 0);
+}
+
+SSC_EXPORT void SSL_CTX_flush_sessions_ex(SSL_CTX *ctx, time_t tm)
+{
+    SSL_CTX_flush_sessions(ctx, (long)tm);
+}
+
+SSC_EXPORT struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (real == NULL || ctx == NULL)
+        return NULL;
+    struct ssc_ctx *rec = ssc_ctx_attach(ctx);
+    if (rec != NULL)
+        ssc_cache_mirror(rec);
+    return real->SSL_CTX_sessions(ctx);
+}

@@ -1,0 +1,30 @@
+/* Entry points: setting and reading the application's callbacks. */
+#include "ctx.h"
+#include "libssl.h"
+
+/* A setter stores the callback for the trampoline; libssl's own field is for a detached context. */
+#define SSC_CALLBACK(kind)                                                                         \
+    SSC_EXPORT void SSL_CTX_sess_set_##kind##_cb(SSL_CTX *ctx, ssc_##kind##_cb cb)                 \
+    {                                                                                              \
+        const struct ssc_libssl *real = ssc_libssl();                                              \
+        if (real == NULL || ctx == NULL)                                                           \
+            return;                                                                                \
+        struct ssc_ctx *rec = ssc_ctx_attach(ctx);                                                 \
+        if (rec != NULL)                                                                           \
+            atomic_store(&rec->kind##_cb, cb);                                                     \
+        else                                                                                       \
+            real->SSL_CTX_sess_set_##kind##_cb(ctx, cb);                                           \
+    }                                                                                              \
+    SSC_EXPORT ssc_##kind##_cb SSL_CTX_sess_get_##kind##_cb(SSL_CTX *ctx)                          \
+    {                                                                                              \
+        const struct ssc_libssl *real = ssc_libssl();                                              \
+        if (real == NULL || ctx == NULL)                                                           \
+            return NULL;                                                                           \
+        struct ssc_ctx *rec = ssc_ctx_of(ctx);                                                     \
+        return rec != NULL ? atomic_load(&rec->kind##_cb)                                          \
+                           : real->SSL_CTX_sess_get_##kind##_cb(ctx);                              \
+    }
+
+SSC_CALLBACK(new)
+SSC_CALLBACK(remove)
+SSC_CALLBACK(get)

@@ -1,0 +1,87 @@
+/* Entry points: mode, size and counters, which are macros over SSL_CTX_ctrl. */
+#include "cache.h"
+#include "libssl.h"
+#include "runtime.h"
+
+static long set_mode(struct ssc_ctx *rec, long mode)
+{
+    const long before = atomic_exchange(&rec->mode, mode);
+
+    ssc_ctx_apply_mode(rec);
+    return before;
+}
+
+static long set_size(struct ssc_ctx *rec, long size)
+{
+    if (size < 0)
+        return 0;
+    const long before = atomic_exchange(&rec->size, size);
+    const sscore_table table = atomic_load(&rec->table);
+    if (table != 0)
+        sscore_set_capacity(table, ssc_ctx_capacity(rec));
+    return before;
+}
+
+/* The figures of a context that was detached: what it counted before and libssl since. */
+static long detached(struct ssc_ctx *rec, int cmd, long libssl)
+{
+    switch (cmd) {
+    case SSC_CTRL_SESS_CB_HIT:
+        return atomic_load(&rec->cb_hits) + libssl - rec->detached_cb_hits;
+    case SSC_CTRL_SESS_MISSES:
+        return atomic_load(&rec->misses) + libssl;
+    case SSC_CTRL_SESS_CACHE_FULL:
+        return atomic_load(&rec->cache_full) + libssl;
+    default:
+        return libssl;
+    }
+}
+
+SSC_EXPORT long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (real == NULL)
+        return 0;
+    const bool ours = (cmd >= SSC_CTRL_SESS_NUMBER && cmd <= SSC_CTRL_SESS_CACHE_FULL) ||
+                      (cmd >= SSC_CTRL_SET_SESS_CACHE_SIZE && cmd <= SSC_CTRL_GET_SESS_CACHE_MODE);
+    /* libssl's own SSL_CTX_add_session asks for size and number of its own table. */
+    if (ssc_likely(!ours) || ctx == NULL || ssc_cache_in_libssl())
+        return real->SSL_CTX_ctrl(ctx, cmd, larg, parg);
+    struct ssc_ctx *rec = ssc_ctx_attach(ctx);
+    if (rec == NULL) {
+        const long result = real->SSL_CTX_ctrl(ctx, cmd, larg, parg);
+        rec = ssc_ctx_record(ctx);
+        return rec != NULL ? detached(rec, cmd, result) : result;
+    }
+    switch (cmd) {
+    case SSC_CTRL_SET_SESS_CACHE_MODE:
+        return set_mode(rec, larg);
+    case SSC_CTRL_GET_SESS_CACHE_MODE:
+        return atomic_load(&rec->mode);
+    case SSC_CTRL_SET_SESS_CACHE_SIZE:
+        return set_size(rec, larg);
+    case SSC_CTRL_GET_SESS_CACHE_SIZE:
+        return atomic_load(&rec->size);
+    case SSC_CTRL_SESS_NUMBER:
+        return (long)ssc_cache_number(rec);
+    case SSC_CTRL_SESS_CB_HIT:
+        return atomic_load(&rec->cb_hits);
+    case SSC_CTRL_SESS_MISSES: /* libssl counts those of clients */
+        return atomic_load(&rec->misses) + real->SSL_CTX_ctrl(ctx, cmd, larg, parg);
+    case SSC_CTRL_SESS_CACHE_FULL:
+        return atomic_load(&rec->cache_full);
+    default:
+        return real->SSL_CTX_ctrl(ctx, cmd, larg, parg);
+    }
+}
+
+SSC_EXPORT long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode)
+{
+    return SSL_CTX_ctrl(ctx, SSC_CTRL_SET_SESS_CACHE_MODE, mode, NULL);
+}
+
+SSC_EXPORT long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx)
+{
+    return SSL_CTX_ctrl(ctx, SSC_CTRL_GET_SESS_CACHE_MODE, 0, NULL);
+}

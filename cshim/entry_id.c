@@ -1,0 +1,41 @@
+/* Entry points: session IDs that the application makes, and conflicts among them. */
+#include "cache.h"
+#include "libssl.h"
+#include "trampoline.h"
+
+SSC_EXPORT int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *id,
+                                           unsigned int id_len)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (real == NULL || ssl == NULL)
+        return 0;
+    struct ssc_ctx *rec = ssc_ctx_of(ssc_ctx_of_ssl(ssl));
+    if (rec == NULL)
+        return real->SSL_has_matching_session_id(ssl, id, id_len);
+    return ssc_cache_contains(rec, id, id_len, real->SSL_version(ssl));
+}
+
+SSC_EXPORT int SSL_CTX_set_generate_session_id(SSL_CTX *ctx, GEN_SESSION_CB cb)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (real == NULL || ctx == NULL)
+        return 0;
+    struct ssc_ctx *rec = ssc_ctx_attach(ctx);
+    if (rec == NULL)
+        return real->SSL_CTX_set_generate_session_id(ctx, cb);
+    atomic_store(&rec->generate_cb, cb);
+    return real->SSL_CTX_set_generate_session_id(ctx, cb != NULL ? ssc_trampoline_generate : NULL);
+}
+
+SSC_EXPORT int SSL_set_generate_session_id(SSL *ssl, GEN_SESSION_CB cb)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (real == NULL || ssl == NULL)
+        return 0;
+    if (ssc_ctx_of(ssc_ctx_of_ssl(ssl)) == NULL || !ssc_ssl_set_generate_cb(ssl, cb))
+        return real->SSL_set_generate_session_id(ssl, cb);
+    return real->SSL_set_generate_session_id(ssl, cb != NULL ? ssc_trampoline_generate : NULL);
+}

@@ -1,0 +1,61 @@
+/* Entry points: the library's own functions, and its load. */
+#include <string.h>
+
+#include "config.h"
+#include "ctx.h"
+#include "libssl.h"
+#include "log.h"
+#include "process.h"
+
+SSC_EXPORT const char *sesscache_version(void)
+{
+    return SSC_VERSION;
+}
+
+SSC_EXPORT int sesscache_attached(SSL_CTX *ctx)
+{
+    return ssc_ctx_of(ctx) != NULL;
+}
+
+SSC_EXPORT int sesscache_ctx_stats(SSL_CTX *ctx, sesscache_stats *stats, size_t size)
+{
+    sscore_counters counters = {0};
+    struct ssc_ctx *rec = ssc_ctx_of(ctx);
+
+    if (rec == NULL || stats == NULL || size == 0)
+        return 0;
+    const sscore_table table = atomic_load(&rec->table);
+    if (table != 0 && !sscore_stats(table, &counters))
+        return 0;
+    sesscache_stats all = {
+        .lookups = counters.lookups,
+        .hits = counters.hits,
+        .misses = counters.misses,
+        .adds = counters.adds,
+        .replaced = counters.replaced,
+        .evicted = counters.evicted,
+        .expired = counters.expired,
+        .removed = counters.removed,
+        .flushed = counters.flushed,
+        .entries = counters.entries,
+    };
+    /* A caller of a later version may have fields we do not know. */
+    if (size > sizeof all) {
+        memset((char *)stats + sizeof all, 0, size - sizeof all);
+        size = sizeof all;
+    }
+    memcpy(stats, &all, size);
+    return 1;
+}
+
+/*
+ * Runs when the library is loaded. It only reads: no thread, no allocation in
+ * OpenSSL (a program may still set its allocator), no Go.
+ */
+__attribute__((constructor)) static void loaded(void)
+{
+    ssc_log_init();
+    ssc_config_load();
+    ssc_process_load();
+    ssc_libssl_warn_order();
+}

@@ -1,0 +1,100 @@
+/*
+ * libssl.h: the real functions, found at run time in whichever libssl and
+ * libcrypto (1.1, 3, 4) the process uses. The library links neither.
+ */
+#ifndef SSC_LIBSSL_H
+#define SSC_LIBSSL_H
+
+#include "ssc.h"
+
+/* Commands of SSL_CTX_ctrl and options of SSL that the shim knows; the same numbers since 1.1.0. */
+enum {
+    SSC_CTRL_SESS_NUMBER = 20,
+    SSC_CTRL_SESS_CONNECT_GOOD = 22,
+    SSC_CTRL_SESS_ACCEPT_GOOD = 25,
+    SSC_CTRL_SESS_CB_HIT = 28,
+    SSC_CTRL_SESS_MISSES = 29,
+    SSC_CTRL_SESS_CACHE_FULL = 31,
+    SSC_CTRL_SET_SESS_CACHE_SIZE = 42,
+    SSC_CTRL_GET_SESS_CACHE_SIZE = 43,
+    SSC_CTRL_SET_SESS_CACHE_MODE = 44,
+    SSC_CTRL_GET_SESS_CACHE_MODE = 45,
+};
+#define SSC_OP_NO_TICKET (UINT64_C(1) << 14)
+#define SSC_OP_NO_ANTI_REPLAY (UINT64_C(1) << 24)
+#define SSC_TLS1_3_VERSION 0x0304
+
+/* Classes of CRYPTO_get_ex_new_index. */
+enum { SSC_EX_INDEX_SSL = 0, SSC_EX_INDEX_SSL_CTX = 1 };
+
+typedef void ssc_ex_new(void *parent, void *ptr, void *ad, int idx, long argl, void *argp);
+typedef void ssc_ex_free(void *parent, void *ptr, void *ad, int idx, long argl, void *argp);
+typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long argl, void *argp);
+
+/*
+ * SSC_LIBSSL_FUNCTIONS lists the real functions: return type, name, parameters.
+ * SSC_LIBSSL_OPTIONAL are those that not every libssl has; they may be NULL.
+ */
+/* clang-format off */
+#define SSC_LIBSSL_FUNCTIONS(X)                                                                    \
+    X(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *))                                                \
+    X(long, SSL_CTX_ctrl, (SSL_CTX *, int, long, void *))                                          \
+    X(void, SSL_CTX_sess_set_new_cb, (SSL_CTX *, ssc_new_cb))                                      \
+    X(void, SSL_CTX_sess_set_remove_cb, (SSL_CTX *, ssc_remove_cb))                                \
+    X(void, SSL_CTX_sess_set_get_cb, (SSL_CTX *, ssc_get_cb))                                      \
+    X(ssc_new_cb, SSL_CTX_sess_get_new_cb, (SSL_CTX *))                                            \
+    X(ssc_remove_cb, SSL_CTX_sess_get_remove_cb, (SSL_CTX *))                                      \
+    X(ssc_get_cb, SSL_CTX_sess_get_get_cb, (SSL_CTX *))                                            \
+    X(int, SSL_CTX_add_session, (SSL_CTX *, SSL_SESSION *))                                        \
+    X(int, SSL_CTX_remove_session, (SSL_CTX *, SSL_SESSION *))                                     \
+    X(void, SSL_CTX_flush_sessions, (SSL_CTX *, long))                                             \
+    X(struct lhash_st_SSL_SESSION *, SSL_CTX_sessions, (SSL_CTX *))                                \
+    X(int, SSL_has_matching_session_id, (const SSL *, const unsigned char *, unsigned int))        \
+    X(int, SSL_CTX_set_generate_session_id, (SSL_CTX *, GEN_SESSION_CB))                           \
+    X(int, SSL_set_generate_session_id, (SSL *, GEN_SESSION_CB))                                   \
+    X(long, SSL_SESSION_set_time, (SSL_SESSION *, long))                                           \
+    X(long, SSL_SESSION_set_timeout, (SSL_SESSION *, long))                                        \
+    X(long, SSL_SESSION_get_time, (const SSL_SESSION *))                                           \
+    X(long, SSL_SESSION_get_timeout, (const SSL_SESSION *))                                        \
+    X(const unsigned char *, SSL_SESSION_get_id, (const SSL_SESSION *, unsigned int *))            \
+    X(int, SSL_SESSION_get_protocol_version, (const SSL_SESSION *))                                \
+    X(int, SSL_SESSION_is_resumable, (const SSL_SESSION *))                                        \
+    X(int, SSL_SESSION_up_ref, (SSL_SESSION *))                                                    \
+    X(void, SSL_SESSION_free, (SSL_SESSION *))                                                     \
+    X(SSL_CTX *, SSL_get_SSL_CTX, (const SSL *))                                                   \
+    X(int, SSL_version, (const SSL *))                                                             \
+    X(int, SSL_is_server, (const SSL *))                                                           \
+    X(uint64_t, SSL_get_options, (const SSL *))                                                    \
+    X(uint32_t, SSL_get_max_early_data, (const SSL *))                                             \
+    X(void *, SSL_get_ex_data, (const SSL *, int))                                                 \
+    X(int, SSL_set_ex_data, (SSL *, int, void *))                                                  \
+    X(void *, SSL_CTX_get_ex_data, (const SSL_CTX *, int))                                         \
+    X(int, SSL_CTX_set_ex_data, (SSL_CTX *, int, void *))                                          \
+    X(int, CRYPTO_get_ex_new_index, (int, long, void *, ssc_ex_new *, ssc_ex_dup *, ssc_ex_free *))\
+    X(int, CRYPTO_set_ex_data, (void *, int, void *))                                              \
+    X(void *, CRYPTO_get_ex_data, (const void *, int))
+#define SSC_LIBSSL_OPTIONAL(X)                                                                     \
+    X(SSL_CTX *, SSL_CTX_new_ex, (struct ossl_lib_ctx_st *, const char *, const SSL_METHOD *))     \
+    X(time_t, SSL_SESSION_set_time_ex, (SSL_SESSION *, time_t))
+/* clang-format on */
+
+struct ssc_libssl {
+#define SSC_FIELD(type, name, args) type(*name) args;
+    SSC_LIBSSL_FUNCTIONS(SSC_FIELD)
+    SSC_LIBSSL_OPTIONAL(SSC_FIELD)
+#undef SSC_FIELD
+};
+
+/*
+ * ssc_libssl finds the real functions at the first call and returns them, or
+ * NULL if the process has no complete libssl (yet). Any thread.
+ */
+const struct ssc_libssl *ssc_libssl(void);
+
+/*
+ * ssc_libssl_warn_order says on stderr if the program was linked so that
+ * libssl's functions come before ours. Called once, when the library is loaded.
+ */
+void ssc_libssl_warn_order(void);
+
+#endif

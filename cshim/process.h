@@ -1,0 +1,41 @@
+/*
+ * process.h: what belongs to this process and not to the one it was forked
+ * from: the figures block and the knowledge of a fork.
+ */
+#ifndef SSC_PROCESS_H
+#define SSC_PROCESS_H
+
+#include <stdatomic.h>
+
+#include "sscore.h"
+#include "ssc.h"
+
+enum ssc_core_state {
+    SSC_CORE_NOT_STARTED = 0,
+    SSC_CORE_STARTING = 1,
+    SSC_CORE_RUNNING = 2,
+    SSC_CORE_UNAVAILABLE = 3, /* libssl's own cache serves */
+};
+
+/*
+ * ssc_process_load maps the figures file, if one is configured, and claims this
+ * process's block in it. Called once, when the library is loaded: later the
+ * host may have changed its root directory and its user.
+ */
+void ssc_process_load(void);
+
+/* ssc_process returns this process's figures. Never NULL. */
+sscore_process *ssc_process(void);
+
+/*
+ * ssc_fork_check returns false normally. In a child, the first call after the
+ * fork gives the process a block of its own and calls `forked` of each part of
+ * the shim. Every entry point and trampoline calls it first; it costs a load.
+ */
+void ssc_fork_check(void);
+
+/* ssc_count adds to a figure of this process. */
+#define ssc_count(field, n)                                                                        \
+    __atomic_fetch_add(&ssc_process()->field, (uint64_t)(n), __ATOMIC_RELAXED)
+
+#endif

@@ -1,0 +1,218 @@
+#include "runtime.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctx.h"
+#include "log.h"
+#include "process.h"
+#include "sscore.h"
+#include "threads.h"
+
+/* Threads that the Go runtime takes while it starts, and some that it takes soon after. */
+#define START_THREADS 8
+/* Beside one for each processor: what a core takes at most before its host forbids threads. */
+#define RESERVE_THREADS 24
+/* The Go runtime reserves address space generously. */
+#define MIN_ADDRESS_SPACE (UINT64_C(1) << 30)
+
+static _Atomic int state = SSC_CORE_NOT_STARTED;
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* The addresses of the Go runtime's initialisers; scripts/go-core.sh makes the section. */
+typedef void go_initialiser(int argc, char **argv, char **envp);
+extern go_initialiser *const __start_ssc_go_init[];
+extern go_initialiser *const __stop_ssc_go_init[];
+
+bool ssc_runtime_running(void)
+{
+    return atomic_load_explicit(&state, memory_order_acquire) == SSC_CORE_RUNNING;
+}
+
+bool ssc_runtime_unavailable(void)
+{
+    return atomic_load_explicit(&state, memory_order_acquire) == SSC_CORE_UNAVAILABLE;
+}
+
+static void set_state(int value)
+{
+    atomic_store_explicit(&state, value, memory_order_release);
+    __atomic_store_n(&ssc_process()->core_state, (uint64_t)value, __ATOMIC_RELAXED);
+}
+
+static uint64_t address_space_used(void)
+{
+    unsigned long long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+
+    if (statm != NULL) {
+        if (fscanf(statm, "%llu", &pages) != 1)
+            pages = 0;
+        fclose(statm);
+    }
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Why the Go runtime would not survive its start here, or NULL. It aborts the process if so. */
+static const char *obstacle(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        const uint64_t used = address_space_used();
+        if (limit.rlim_cur < used || limit.rlim_cur - used < MIN_ADDRESS_SPACE)
+            return "its address space is limited to less than 1 GiB beyond what it uses";
+    }
+    if (!ssc_threads_reserve(START_THREADS))
+        return "it may not create threads";
+    return NULL;
+}
+
+/*
+ * The Go runtime reads its arguments as a process does: argv, environment and
+ * auxiliary vector in one block. The host's own may be overwritten by now
+ * (servers set their titles there), so it gets one of its own.
+ */
+static char **arguments(void)
+{
+    static char name[] = "libsesscache";
+    /* Threads of the host are not to be interrupted by the runtime's SIGURG. */
+    static char debug[] = "GODEBUG=asyncpreemptoff=1";
+    static const unsigned long types[] = {AT_PAGESZ, AT_HWCAP,  AT_CLKTCK,      AT_SECURE,
+                                          AT_RANDOM, AT_HWCAP2, AT_SYSINFO_EHDR};
+    static unsigned long block[4 + 2 * (sizeof types / sizeof *types + 1)];
+    size_t n = 0;
+
+    block[n++] = (unsigned long)name;
+    block[n++] = 0;
+    block[n++] = (unsigned long)debug;
+    block[n++] = 0;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        const unsigned long value = getauxval(types[i]);
+        if (value != 0) {
+            block[n++] = types[i];
+            block[n++] = value;
+        }
+    }
+    block[n++] = AT_NULL;
+    block[n] = 0;
+    return (char **)block;
+}
+
+/*
+ * Signals stay the host's: its handlers are as they were before the start, but
+ * run on the alternate stack, as they must where Go code has a small one.
+ */
+static void restore_handlers(const struct sigaction *before)
+{
+    struct sigaction now;
+
+    if (sigaction(SIGURG, NULL, &now) != 0)
+        return;
+    void (*const go_handler)(int, siginfo_t *, void *) = now.sa_sigaction;
+    if (go_handler == before[SIGURG].sa_sigaction)
+        return;
+    for (int sig = 1; sig < NSIG; sig++) {
+        if (sigaction(sig, NULL, &now) != 0 || now.sa_sigaction != go_handler)
+            continue;
+        struct sigaction old = before[sig];
+        if (old.sa_handler != SIG_DFL && old.sa_handler != SIG_IGN)
+            old.sa_flags |= SA_ONSTACK;
+        sigaction(sig, &old, NULL);
+    }
+}
+
+static bool run_initialisers(void)
+{
+    static struct sigaction before[NSIG];
+    sigset_t all, mask;
+    bool ok;
+
+    for (int sig = 1; sig < NSIG; sig++)
+        sigaction(sig, NULL, &before[sig]);
+    /* The runtime's threads inherit this mask: signals are for the host's threads. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    char **argv = arguments();
+    for (go_initialiser *const *init = __start_ssc_go_init; init < __stop_ssc_go_init; init++)
+        (*init)(1, argv, argv + 2);
+    ok = sscore_init(ssc_process()) == 1;
+    restore_handlers(before);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return ok;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void start(void)
+{
+    const uint64_t began = now_ns();
+    const char *why = obstacle();
+
+    if (why == NULL) {
+        set_state(SSC_CORE_STARTING);
+        ssc_threads_serve_reserve_first(true);
+        if (!run_initialisers())
+            why = "its start failed";
+        ssc_threads_serve_reserve_first(false);
+    }
+    if (why != NULL) {
+        ssc_log("this process cannot run the Go core: %s; libssl's own session cache serves", why);
+        set_state(SSC_CORE_UNAVAILABLE);
+        return;
+    }
+    ssc_process()->core_start_ns = now_ns() - began;
+    set_state(SSC_CORE_RUNNING);
+}
+
+bool ssc_runtime_start(void)
+{
+    if (ssc_likely(ssc_runtime_running()))
+        return true;
+    if (ssc_runtime_unavailable())
+        return false;
+    const int saved_errno = errno;
+    pthread_mutex_lock(&start_lock);
+    if (atomic_load(&state) == SSC_CORE_NOT_STARTED)
+        start();
+    pthread_mutex_unlock(&start_lock);
+    errno = saved_errno;
+    return ssc_runtime_running();
+}
+
+void ssc_runtime_forked(void)
+{
+    pthread_mutex_init(&start_lock, NULL);
+    ssc_threads_forked();
+    ssc_ctx_forked();
+    if (atomic_load(&state) != SSC_CORE_NOT_STARTED)
+        set_state(SSC_CORE_UNAVAILABLE);
+}
+
+void ssc_runtime_before_limit(uint64_t limit)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    const unsigned wanted = RESERVE_THREADS + (processors > 0 ? (unsigned)processors : 1);
+
+    ssc_fork_check();
+    if (limit > 4096 || ssc_runtime_unavailable())
+        return;
+    if (!ssc_runtime_running() && (!ssc_ctx_any_caches() || !ssc_runtime_start()))
+        return;
+    if (!ssc_threads_reserve(wanted))
+        ssc_log("the Go core may run short of threads under this limit");
+}

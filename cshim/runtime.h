@@ -1,0 +1,34 @@
+/*
+ * runtime.h: the Go core's start, at the first need of the cache in a process
+ * and never at load, so that a server may fork, change its root and drop its
+ * rights first; and what becomes of it in a child.
+ */
+#ifndef SSC_RUNTIME_H
+#define SSC_RUNTIME_H
+
+#include "ssc.h"
+
+/*
+ * ssc_runtime_start starts the core if that has not been done and returns true
+ * when it runs. False, with one line on stderr, if this process cannot run it:
+ * libssl's own cache serves then. Other threads that need the core wait.
+ */
+bool ssc_runtime_start(void);
+
+/* ssc_runtime_running is true if the core answers in this process. */
+bool ssc_runtime_running(void);
+
+/* ssc_runtime_unavailable is true if the core will never answer in this process. */
+bool ssc_runtime_unavailable(void);
+
+/* ssc_runtime_forked: this process is a new child. The core of the parent is not here. */
+void ssc_runtime_forked(void);
+
+/*
+ * ssc_runtime_before_limit: the host is about to limit its threads to `limit`.
+ * If the core runs, or some context will need it, it is started and threads
+ * are put by for it.
+ */
+void ssc_runtime_before_limit(uint64_t limit);
+
+#endif

@@ -1,0 +1,223 @@
+#include "slot.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libssl.h"
+#include "process.h"
+
+/*
+ * state: generation (32 bits), CLOSED (1 bit), holders (31 bits). The cache is
+ * one holder from ssc_slot_new to ssc_slot_release; each lookup is one while it
+ * takes its reference. Who lets go last frees the session and the slot.
+ */
+#define CLOSED (UINT64_C(1) << 31)
+#define HOLDERS (CLOSED - 1)
+#define GENERATION_SHIFT 32
+
+struct slot {
+    _Atomic uint64_t state;
+    SSL_SESSION *sess;
+    _Atomic uint32_t owner; /* the context's number; 0 while free */
+    _Atomic uint32_t next;  /* in the list of free slots: index + 1 */
+};
+
+/* Slots come in chunks that stay where they are; an index is chunk and place. */
+#define CHUNK_BITS 10
+#define CHUNK_SLOTS (1u << CHUNK_BITS)
+#define MAX_CHUNKS (1u << 16)
+
+static _Atomic(struct slot *) chunks[MAX_CHUNKS];
+static _Atomic uint32_t chunk_count;
+static pthread_mutex_t grow_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Head of the list of free slots: a count of changes (32 bits) against ABA, index + 1 (32 bits). */
+static _Atomic uint64_t free_head;
+
+static struct slot *slot_at(uint32_t index)
+{
+    return &atomic_load_explicit(&chunks[index >> CHUNK_BITS],
+                                 memory_order_acquire)[index & (CHUNK_SLOTS - 1)];
+}
+
+static sscore_ref make_ref(uint32_t index, uint64_t state)
+{
+    return (state >> GENERATION_SHIFT << GENERATION_SHIFT) | (index + 1);
+}
+
+static struct slot *slot_of(sscore_ref ref)
+{
+    const uint32_t number = (uint32_t)ref;
+
+    if (number == 0 ||
+        number > atomic_load_explicit(&chunk_count, memory_order_acquire) * CHUNK_SLOTS)
+        return NULL;
+    return slot_at(number - 1);
+}
+
+static void push_free(uint32_t index)
+{
+    struct slot *slot = slot_at(index);
+    uint64_t head = atomic_load_explicit(&free_head, memory_order_relaxed);
+    uint64_t next;
+
+    do {
+        atomic_store_explicit(&slot->next, (uint32_t)head, memory_order_relaxed);
+        next = (((head >> 32) + 1) << 32) | (index + 1);
+    } while (!atomic_compare_exchange_weak_explicit(&free_head, &head, next, memory_order_release,
+                                                    memory_order_relaxed));
+}
+
+static bool pop_free(uint32_t *index)
+{
+    uint64_t head = atomic_load_explicit(&free_head, memory_order_acquire);
+    uint64_t next;
+
+    do {
+        if ((uint32_t)head == 0)
+            return false;
+        *index = (uint32_t)head - 1;
+        next = (((head >> 32) + 1) << 32) |
+               atomic_load_explicit(&slot_at(*index)->next, memory_order_relaxed);
+    } while (!atomic_compare_exchange_weak_explicit(&free_head, &head, next, memory_order_acquire,
+                                                    memory_order_acquire));
+    return true;
+}
+
+static bool grow(void)
+{
+    bool grown = false;
+
+    pthread_mutex_lock(&grow_lock);
+    if ((uint32_t)atomic_load(&free_head) != 0) {
+        grown = true; /* another thread was faster */
+    } else {
+        const uint32_t n = atomic_load(&chunk_count);
+        struct slot *chunk = n < MAX_CHUNKS ? calloc(CHUNK_SLOTS, sizeof *chunk) : NULL;
+        if (chunk != NULL) {
+            atomic_store(&chunks[n], chunk);
+            atomic_store(&chunk_count, n + 1);
+            for (uint32_t i = CHUNK_SLOTS; i-- > 0;)
+                push_free(n * CHUNK_SLOTS + i);
+            grown = true;
+        }
+    }
+    pthread_mutex_unlock(&grow_lock);
+    return grown;
+}
+
+sscore_ref ssc_slot_new(SSL_SESSION *sess, uint32_t owner)
+{
+    uint32_t index;
+
+    while (!pop_free(&index)) {
+        if (!grow())
+            return 0;
+    }
+    struct slot *slot = slot_at(index);
+    slot->sess = sess;
+    atomic_store_explicit(&slot->owner, owner, memory_order_relaxed);
+    /* One holder: the cache. Nobody else has a number of this generation yet. */
+    const uint64_t state = (atomic_load_explicit(&slot->state, memory_order_relaxed) >>
+                            GENERATION_SHIFT << GENERATION_SHIFT) |
+                           1;
+    atomic_store_explicit(&slot->state, state, memory_order_release);
+    ssc_count(slots_used, 1);
+    return make_ref(index, state);
+}
+
+static void let_go(struct slot *slot, uint32_t index)
+{
+    const uint64_t before = atomic_fetch_sub_explicit(&slot->state, 1, memory_order_acq_rel);
+
+    if ((before & HOLDERS) != 1)
+        return;
+    SSL_SESSION *sess = slot->sess;
+    slot->sess = NULL;
+    atomic_store_explicit(&slot->owner, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->state, ((before >> GENERATION_SHIFT) + 1) << GENERATION_SHIFT,
+                          memory_order_release);
+    push_free(index);
+    ssc_count(slots_used, -1);
+    ssc_libssl()->SSL_SESSION_free(sess);
+}
+
+SSL_SESSION *ssc_slot_get1(sscore_ref ref)
+{
+    struct slot *slot = slot_of(ref);
+
+    if (slot == NULL)
+        return NULL;
+    uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
+    do {
+        if (state >> GENERATION_SHIFT != ref >> GENERATION_SHIFT || (state & CLOSED) != 0 ||
+            (state & HOLDERS) == 0)
+            return NULL;
+    } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + 1,
+                                                    memory_order_acq_rel, memory_order_acquire));
+    SSL_SESSION *sess = slot->sess;
+    ssc_libssl()->SSL_SESSION_up_ref(sess);
+    let_go(slot, (uint32_t)ref - 1);
+    return sess;
+}
+
+SSL_SESSION *ssc_slot_close(sscore_ref ref)
+{
+    struct slot *slot = slot_of(ref);
+
+    if (slot == NULL)
+        return NULL;
+    atomic_fetch_or_explicit(&slot->state, CLOSED, memory_order_acq_rel);
+    return slot->sess;
+}
+
+void ssc_slot_release(sscore_ref ref)
+{
+    struct slot *slot = slot_of(ref);
+
+    if (slot != NULL)
+        let_go(slot, (uint32_t)ref - 1);
+}
+
+/* The next open slot of a context from `*index` on, or 0. */
+static sscore_ref next_open(uint32_t owner, uint32_t *index)
+{
+    const uint32_t slots = atomic_load(&chunk_count) * CHUNK_SLOTS;
+
+    while (*index < slots) {
+        const uint32_t i = (*index)++;
+        const uint64_t state = atomic_load(&slot_at(i)->state);
+        if ((state & HOLDERS) != 0 && (state & CLOSED) == 0 &&
+            atomic_load(&slot_at(i)->owner) == owner)
+            return make_ref(i, state);
+    }
+    return 0;
+}
+
+SSL_SESSION *ssc_slot_find1(uint32_t owner, const unsigned char *id, size_t len, int version)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    sscore_ref ref;
+
+    for (uint32_t index = 0; (ref = next_open(owner, &index)) != 0;) {
+        const SSL_SESSION *sess = slot_of(ref)->sess;
+        unsigned int sess_len = 0;
+        const unsigned char *sess_id = real->SSL_SESSION_get_id(sess, &sess_len);
+        if (sess_len == len && memcmp(sess_id, id, len) == 0 &&
+            real->SSL_SESSION_get_protocol_version(sess) == version)
+            return ssc_slot_get1(ref);
+    }
+    return NULL;
+}
+
+void ssc_slot_drain(uint32_t owner, void (*visit)(SSL_SESSION *sess, void *arg), void *arg)
+{
+    sscore_ref ref;
+
+    for (uint32_t index = 0; (ref = next_open(owner, &index)) != 0;) {
+        visit(ssc_slot_close(ref), arg);
+        ssc_slot_release(ref);
+    }
+}

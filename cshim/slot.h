@@ -1,0 +1,46 @@
+/*
+ * slot.h: references to sessions that the Go core keeps.
+ *
+ * The core holds a number, not a pointer. The number names a slot and the
+ * generation of its use, so a lookup that comes with a number whose session
+ * was dropped meanwhile finds nothing, instead of freed memory: slots are
+ * never unmapped, and a session is freed only when no lookup is between
+ * reading its slot and taking a reference of its own (law 5 of the design).
+ */
+#ifndef SSC_SLOT_H
+#define SSC_SLOT_H
+
+#include "sscore.h"
+#include "ssc.h"
+
+/*
+ * ssc_slot_new makes a slot for `sess`, taking over one reference of the
+ * caller's, on behalf of the context numbered `owner`. 0 if memory is short;
+ * the caller keeps its reference then.
+ */
+sscore_ref ssc_slot_new(SSL_SESSION *sess, uint32_t owner);
+
+/* ssc_slot_get1 returns the session with one more reference, or NULL if it was dropped. */
+SSL_SESSION *ssc_slot_get1(sscore_ref ref);
+
+/*
+ * ssc_slot_close ends the slot for lookups and returns its session, which
+ * stays valid until ssc_slot_release. Only who took `ref` out of the core may
+ * call it, once.
+ */
+SSL_SESSION *ssc_slot_close(sscore_ref ref);
+
+/* ssc_slot_release drops the cache's reference of a closed slot. */
+void ssc_slot_release(sscore_ref ref);
+
+/*
+ * For a forked child of a process with the core, in which the core no longer
+ * answers and nobody else uses slots:
+ * ssc_slot_find1 returns the context's session of this ID and version with one
+ * more reference, or NULL; ssc_slot_drain closes all of the context's slots,
+ * calls `visit` with each session, and drops the cache's reference.
+ */
+SSL_SESSION *ssc_slot_find1(uint32_t owner, const unsigned char *id, size_t len, int version);
+void ssc_slot_drain(uint32_t owner, void (*visit)(SSL_SESSION *sess, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,115 @@
+#include "threads.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+typedef void *thread_main(void *);
+
+/* A parked thread, on that thread's own stack. */
+struct parked {
+    struct parked *next;
+    sem_t wake;
+    thread_main *run;
+    void *arg;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
+static struct parked *reserve;
+static unsigned reserve_len;
+static unsigned long parked_ever;
+static _Atomic bool reserve_first;
+
+/* What scripts/go-core.sh puts in the place of the core's pthread_create. */
+int ssc_core_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main *run,
+                            void *arg);
+
+static void *park(void *unused)
+{
+    struct parked self = {.next = NULL};
+
+    (void)unused;
+    sem_init(&self.wake, 0, 0);
+    pthread_mutex_lock(&lock);
+    self.next = reserve;
+    reserve = &self;
+    reserve_len++;
+    parked_ever++;
+    pthread_cond_signal(&arrived);
+    pthread_mutex_unlock(&lock);
+    while (sem_wait(&self.wake) != 0 && errno == EINTR)
+        ;
+    return self.run(self.arg);
+}
+
+/* Gives `run` to a parked thread. False if there is none. */
+static bool serve_from_reserve(thread_main *run, void *arg)
+{
+    pthread_mutex_lock(&lock);
+    struct parked *thread = reserve;
+    if (thread != NULL) {
+        reserve = thread->next;
+        reserve_len--;
+    }
+    pthread_mutex_unlock(&lock);
+    if (thread == NULL)
+        return false;
+    thread->run = run;
+    thread->arg = arg;
+    sem_post(&thread->wake);
+    return true;
+}
+
+bool ssc_threads_reserve(unsigned n)
+{
+    pthread_attr_t attr;
+    sigset_t all, mask;
+    unsigned created = 0;
+    pthread_t thread;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    pthread_mutex_lock(&lock);
+    const unsigned have = reserve_len;
+    const unsigned long before = parked_ever;
+    while (have + created < n && pthread_create(&thread, &attr, park, NULL) == 0)
+        created++;
+    /* A thread that was created is there only when it has parked itself. */
+    while (parked_ever - before < created)
+        pthread_cond_wait(&arrived, &lock);
+    const bool enough = have + created >= n;
+    pthread_mutex_unlock(&lock);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    pthread_attr_destroy(&attr);
+    return enough;
+}
+
+void ssc_threads_serve_reserve_first(bool first)
+{
+    atomic_store(&reserve_first, first);
+}
+
+int ssc_core_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main *run,
+                            void *arg)
+{
+    if (atomic_load(&reserve_first) && serve_from_reserve(run, arg))
+        return 0;
+    const int err = pthread_create(thread, attr, run, arg);
+    if (err != 0 && serve_from_reserve(run, arg))
+        return 0;
+    return err;
+}
+
+void ssc_threads_forked(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    pthread_cond_init(&arrived, NULL);
+    reserve = NULL;
+    reserve_len = 0;
+    atomic_store(&reserve_first, false);
+}

@@ -1,0 +1,196 @@
+#include "trampoline.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "cache.h"
+#include "callback.h"
+#include "config.h"
+#include "process.h"
+#include "runtime.h"
+#include "slot.h"
+
+/* What of a connection decides whether its sessions are cached. */
+struct side {
+    bool server;
+    bool tls13;
+    bool early_data; /* accepts early data and must detect replays */
+    bool stateful;   /* TLS 1.3 server whose tickets name a session in the cache */
+};
+
+static struct side side_of(const SSL *ssl)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    struct side side = {
+        .server = real->SSL_is_server(ssl),
+        .tls13 = real->SSL_version(ssl) == SSC_TLS1_3_VERSION,
+    };
+
+    if (side.server && side.tls13) {
+        const uint64_t options = real->SSL_get_options(ssl);
+        side.early_data =
+            real->SSL_get_max_early_data(ssl) > 0 && (options & SSC_OP_NO_ANTI_REPLAY) == 0;
+        side.stateful = side.early_data || (options & SSC_OP_NO_TICKET) != 0;
+    }
+    return side;
+}
+
+/* The rule of ssl_update_cache for the internal cache. */
+static bool engine_stores(struct ssc_ctx *rec, const struct side *side, long mode)
+{
+    const long bit = side->server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT;
+
+    /* A stateless ticket carries its session: there is nothing to look up. */
+    const bool useful = !side->tls13 || !side->server || side->stateful;
+    if ((mode & bit) != 0 && (mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0)
+        /* An application that wants to hear of removals is to hear of these too. */
+        return useful || atomic_load(&rec->remove_cb) != NULL;
+    return ssc_config()->takeover && side->server && useful;
+}
+
+/* libssl clears its cache at every 256th good handshake of the side; so do we, at the same one. */
+static void auto_flush(struct ssc_ctx *rec, bool server, long mode)
+{
+    const long bit = server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT;
+    const int counter = server ? SSC_CTRL_SESS_ACCEPT_GOOD : SSC_CTRL_SESS_CONNECT_GOOD;
+
+    if (!(ssc_config()->takeover && server) &&
+        ((mode & SSL_SESS_CACHE_NO_AUTO_CLEAR) != 0 || (mode & bit) == 0))
+        return;
+    if ((ssc_libssl()->SSL_CTX_ctrl(rec->ctx, counter, 0, NULL) & 0xff) == 0xff)
+        ssc_cache_flush(rec, (int64_t)time(NULL), false);
+}
+
+int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
+{
+    SSL_CTX *ctx = ssc_ctx_of_ssl(ssl);
+    struct ssc_ctx *rec = ssc_ctx_record(ctx);
+
+    if (rec == NULL)
+        return 0;
+    const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
+    const struct side side = side_of(ssl);
+    const long bit = side.server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT;
+    const bool store = engine_stores(rec, &side, mode);
+    bool stored = false;
+    int keep = 0;
+
+    if (ssc_unlikely(ssc_ctx_of(ctx) == NULL)) {
+        /* Detached just now: libssl has already passed its own cache by. */
+        if (store)
+            ssc_libssl()->SSL_CTX_add_session(ctx, sess);
+        return (mode & bit) != 0 ? ssc_callback_new(rec, ssl, sess) : 0;
+    }
+    if (side.early_data)
+        ssc_cache_mirror(rec);
+    if (store)
+        stored = ssc_cache_add(rec, sess) == 1;
+    if ((mode & bit) != 0 && atomic_load(&rec->new_cb) != NULL) {
+        keep = ssc_callback_new(rec, ssl, sess);
+        /* The manual: a session that the callback does not want leaves the
+         * internal cache at once. In takeover mode the cache is ours. */
+        if (!keep && stored && !ssc_config()->takeover && atomic_load(&rec->attached))
+            ssc_cache_withdraw(rec, sess);
+    }
+    if (atomic_load(&rec->attached))
+        auto_flush(rec, side.server, mode);
+    return keep;
+}
+
+void ssc_trampoline_remove(SSL_CTX *ctx, SSL_SESSION *sess)
+{
+    struct ssc_ctx *rec = ssc_ctx_record(ctx);
+
+    if (rec == NULL)
+        return;
+    if (ssc_unlikely(ssc_ctx_of(ctx) == NULL)) {
+        ssc_libssl()->SSL_CTX_remove_session(ctx, sess);
+        return;
+    }
+    ssc_cache_removed(rec, sess);
+}
+
+SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int *copy)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    SSL_CTX *ctx = ssc_ctx_of_ssl(ssl);
+    struct ssc_ctx *rec = ssc_ctx_record(ctx);
+    SSL_SESSION *sess;
+
+    if (rec == NULL || len < 0)
+        return NULL;
+    const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
+    const bool internal =
+        (mode & SSL_SESS_CACHE_NO_INTERNAL_LOOKUP) == 0 || ssc_config()->takeover;
+
+    ssc_fork_check();
+    if (ssc_unlikely(ssc_runtime_unavailable() || !atomic_load(&rec->attached))) {
+        /* libssl has passed its own cache by; what the parent had is still in the slots. */
+        sess = internal ? ssc_slot_find1(rec->number, id, (size_t)len, real->SSL_version(ssl))
+                        : NULL;
+        ssc_ctx_detach(rec);
+        if (sess != NULL) {
+            *copy = 0;
+            return sess;
+        }
+        return ssc_callback_get(rec, ssl, id, len, copy);
+    }
+    const struct side side = side_of(ssl);
+    if (side.early_data)
+        ssc_cache_mirror(rec);
+    if (internal) {
+        bool stale;
+        sess = ssc_cache_lookup(rec, id, (size_t)len, real->SSL_version(ssl), &stale);
+        if (sess != NULL) {
+            /* A resumed handshake up to TLS 1.2 calls no trampoline at its end.
+             * An expired session becomes a full one, which does. */
+            if (!stale && !side.tls13)
+                auto_flush(rec, true, mode);
+            *copy = 0;
+            return sess;
+        }
+        atomic_fetch_add_explicit(&rec->misses, 1, memory_order_relaxed);
+    }
+    sess = ssc_callback_get(rec, ssl, id, len, copy);
+    if (sess == NULL || !real->SSL_SESSION_is_resumable(sess))
+        return sess;
+    atomic_fetch_add_explicit(&rec->cb_hits, 1, memory_order_relaxed);
+    ssc_count(app_hits, 1);
+    if (*copy) {
+        real->SSL_SESSION_up_ref(sess);
+        *copy = 0;
+    }
+    if ((atomic_load(&rec->mode) & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0 ||
+        ssc_config()->takeover)
+        ssc_cache_add(rec, sess);
+    return sess;
+}
+
+int ssc_trampoline_generate(SSL *ssl, unsigned char *id, unsigned int *len)
+{
+    struct ssc_ctx *rec = ssc_ctx_record(ssc_ctx_of_ssl(ssl));
+    GEN_SESSION_CB cb = ssc_ssl_generate_cb(ssl);
+    const unsigned int room = *len;
+
+    if (cb == NULL && rec != NULL)
+        cb = atomic_load(&rec->generate_cb);
+    if (cb == NULL || !cb(ssl, id, len))
+        return 0;
+    /* Where libssl asks its own table for a conflict, ours has to be asked here. */
+    return *len == 0 || *len > room || !SSL_has_matching_session_id(ssl, id, *len);
+}
+
+void ssc_connection_ended(const SSL *ssl, SSL_CTX *ctx)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    struct ssc_ctx *rec = ssc_ctx_record(ctx);
+
+    if (rec == NULL || atomic_load(&rec->table) == 0 || real->SSL_is_server(ssl))
+        return;
+    const long mode = atomic_load(&rec->mode);
+    if ((mode & SSL_SESS_CACHE_CLIENT) == 0 || (mode & SSL_SESS_CACHE_NO_AUTO_CLEAR) != 0)
+        return;
+    const long due = real->SSL_CTX_ctrl(ctx, SSC_CTRL_SESS_CONNECT_GOOD, 0, NULL) >> 8;
+    if (atomic_exchange(&rec->client_clears, due) < due && ssc_ctx_of(ctx) != NULL)
+        ssc_cache_flush(rec, (int64_t)time(NULL), false);
+}

@@ -1,0 +1,87 @@
+package cache
+
+import "sync/atomic"
+
+// Counters is what a table counts. At any time
+//
+//	Lookups = Hits + Misses
+//	Entries = Adds - Replaced - Evicted - Expired - Removed - Flushed
+//
+// The fields and their order are those of sscore_counters in cshim/sscore.h.
+type Counters struct {
+	Lookups  uint64 // sessions asked for
+	Hits     uint64 // of these, found and not expired
+	Misses   uint64 // of these, not found or expired
+	Adds     uint64 // sessions stored
+	Replaced uint64 // sessions displaced by another one with the same key
+	Evicted  uint64 // sessions displaced because the table was full
+	Expired  uint64 // sessions removed or flushed after their expiry
+	Removed  uint64 // sessions removed before their expiry
+	Flushed  uint64 // sessions flushed before their expiry
+	Entries  uint64 // sessions stored now
+}
+
+// tally counts for one table. Its methods are called under the table's lock.
+type tally struct {
+	own Counters
+	// sum is what several tables share, so it is updated atomically: read it
+	// so too. Its fields, taken together, are exact only when nothing runs.
+	sum *Counters
+}
+
+func (t *tally) init(sum *Counters) {
+	if sum == nil {
+		sum = new(Counters)
+	}
+	t.sum = sum
+}
+
+func (t *tally) hit() {
+	count(&t.own.Lookups, &t.sum.Lookups)
+	count(&t.own.Hits, &t.sum.Hits)
+}
+
+func (t *tally) miss() {
+	count(&t.own.Lookups, &t.sum.Lookups)
+	count(&t.own.Misses, &t.sum.Misses)
+}
+
+func (t *tally) added() {
+	count(&t.own.Adds, &t.sum.Adds)
+	count(&t.own.Entries, &t.sum.Entries)
+}
+
+func (t *tally) replaced() {
+	count(&t.own.Adds, &t.sum.Adds)
+	count(&t.own.Replaced, &t.sum.Replaced)
+}
+
+func (t *tally) evicted() {
+	count(&t.own.Evicted, &t.sum.Evicted)
+	t.gone()
+}
+
+func (t *tally) expired() {
+	count(&t.own.Expired, &t.sum.Expired)
+	t.gone()
+}
+
+func (t *tally) removed() {
+	count(&t.own.Removed, &t.sum.Removed)
+	t.gone()
+}
+
+func (t *tally) flushed() {
+	count(&t.own.Flushed, &t.sum.Flushed)
+	t.gone()
+}
+
+func (t *tally) gone() {
+	t.own.Entries--
+	atomic.AddUint64(&t.sum.Entries, ^uint64(0))
+}
+
+func count(own, sum *uint64) {
+	*own++
+	atomic.AddUint64(sum, 1)
+}

@@ -1,0 +1,132 @@
+package cache
+
+import "runtime"
+
+// A step of a cursor holds the lock of the table while it looks at so many
+// entries and takes out so many of them.
+const (
+	stepLooks = 1024
+	stepTakes = 256
+)
+
+// Cursor walks over the sessions that were stored when it was made, those
+// stored later are not concerned. The lock is held in short steps, so the table
+// is used and changed meanwhile. A cursor needs no closing.
+//
+// An entry keeps its number as long as it is stored, and the sequence number
+// tells whether it was stored before the walk began: so a walk by number sees
+// every such entry once, however the table changes.
+type Cursor struct {
+	table *Table
+	mark  uint64 // sequence number of the last session concerned
+	next  uint32 // number of the entry to look at next
+	last  uint32 // number of the last entry to look at
+	// ordered: take from the front of the order, as long as that is possible.
+	ordered bool
+	// take: take sessions out, those that expired before tm or all.
+	take, all bool
+	tm, now   int64
+}
+
+// Flush starts a walk that takes out the sessions that expired before tm, or,
+// if all, every session. The present decides whether a session counts as
+// Expired or Flushed.
+func (t *Table) Flush(tm int64, all bool, now int64) *Cursor {
+	c := t.cursor()
+	c.take, c.all, c.tm, c.now = true, all, tm, now
+	c.ordered = true
+	return c
+}
+
+// Snapshot starts a walk that takes nothing out. It gives each session at most
+// once; one that is taken out during the walk may be left out. The references
+// remain the table's: another thread may be handed one at any time.
+func (t *Table) Snapshot() *Cursor {
+	return t.cursor()
+}
+
+func (t *Table) cursor() *Cursor {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return &Cursor{table: t, mark: t.sequence, next: 1, last: t.byKey.last}
+}
+
+// Next stores references in buf and returns how many; 0 is the end. What a
+// flush gives is no longer in the table.
+func (c *Cursor) Next(buf []Ref) int {
+	n := 0
+	for n < len(buf) {
+		got, done := c.step(buf[n:min(n+stepTakes, len(buf))])
+		n += got
+		if done {
+			break
+		}
+		// Without this, who waits for the lock would see it taken again at once.
+		runtime.Gosched()
+	}
+	return n
+}
+
+func (c *Cursor) step(buf []Ref) (n int, done bool) {
+	c.table.mu.Lock()
+	defer c.table.mu.Unlock()
+	if c.ordered {
+		return c.stepOrdered(buf)
+	}
+	return c.stepNumbered(buf)
+}
+
+// stepOrdered takes from the front of the order, so that a flush costs no more
+// than what it takes out and gives the sessions in the order of expiry. If a session stored after the
+// walk began stands in front, the walk goes on by number.
+func (c *Cursor) stepOrdered(buf []Ref) (n int, done bool) {
+	for n < len(buf) {
+		i := c.table.order.first()
+		if i == none || !c.all && !c.expired(i) {
+			return n, true
+		}
+		if c.table.entries.at(i).sequence > c.mark {
+			c.ordered = false
+			return n, false
+		}
+		buf[n] = c.flush(i)
+		n++
+	}
+	return n, false
+}
+
+func (c *Cursor) stepNumbered(buf []Ref) (n int, done bool) {
+	for looks := 0; looks < stepLooks && n < len(buf); looks++ {
+		if c.next > c.last {
+			return n, true
+		}
+		i := c.next
+		c.next++
+		e := c.table.entries.at(i)
+		switch {
+		case e.sequence == 0 || e.sequence > c.mark:
+		case !c.take:
+			buf[n] = e.ref
+			n++
+		case c.all || c.expired(i):
+			buf[n] = c.flush(i)
+			n++
+		}
+	}
+	return n, false
+}
+
+func (c *Cursor) expired(i uint32) bool {
+	return c.tm > c.table.order.expiry(i)
+}
+
+// flush takes entry i out of the table.
+func (c *Cursor) flush(i uint32) Ref {
+	t := c.table
+	if c.now > t.order.expiry(i) {
+		t.tally.expired()
+	} else {
+		t.tally.flushed()
+	}
+	return t.take(i, t.entries.at(i).key.hash(t.seed))
+}

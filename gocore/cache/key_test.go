@@ -1,0 +1,55 @@
+package cache
+
+import (
+	"bytes"
+	"hash/maphash"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMakeKey(t *testing.T) {
+	k, ok := MakeKey([]byte{1, 2}, 0x0303)
+	require.True(t, ok)
+	require.Equal(t, Key{ID: [32]byte{1, 2}, Len: 2, Version: 0x0303}, k)
+
+	k, ok = MakeKey(nil, 0x0304)
+	require.True(t, ok)
+	require.Equal(t, Key{Version: 0x0304}, k)
+
+	k, ok = MakeKey(bytes.Repeat([]byte{9}, 32), 0)
+	require.True(t, ok)
+	require.Equal(t, uint8(32), k.Len)
+
+	_, ok = MakeKey(make([]byte, 33), 0x0303)
+	require.False(t, ok)
+}
+
+// Every byte, the length and the version count, else equal prefixes would make
+// long chains.
+func TestKey_Hash(t *testing.T) {
+	seed := maphash.MakeSeed()
+	keys := []Key{{Len: 32}, {Len: 31}, {Len: 32, Version: 0x0303}, {Len: 32, Version: 0x0304},
+		{Len: 32, Version: -1}}
+	for i := range MaxIDLen {
+		k := Key{Len: 32}
+		k.ID[i] = 1
+		keys = append(keys, k)
+	}
+	// Two of 37 hashes are equal by chance once in six million runs.
+	hashes := map[uint32]bool{}
+	for _, k := range keys {
+		hashes[k.hash(seed)] = true
+		require.Equal(t, k.hash(seed), k.hash(seed))
+	}
+	require.Len(t, hashes, len(keys))
+
+	other := maphash.MakeSeed()
+	differ := 0
+	for _, k := range keys {
+		if k.hash(seed) != k.hash(other) {
+			differ++
+		}
+	}
+	require.Greater(t, differ, len(keys)/2)
+}

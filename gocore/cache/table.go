@@ -1,0 +1,246 @@
+// Package cache is the table of one context's session cache: which sessions are
+// kept, until when, which goes first when the table is full, and what is counted.
+//
+// It knows no session, only references to them that mean something to the
+// caller. A reference that is handed in with Add is handed out exactly once:
+// as replaced, as evicted, by Remove or by a flush; until then the table keeps
+// it. Time is the caller's too: expiries and the present are seconds, and a
+// session has expired when the present is greater than its expiry.
+package cache
+
+import (
+	"hash/maphash"
+	"math"
+	"sync"
+)
+
+// Never is the expiry of a session that does not expire.
+const Never int64 = math.MaxInt64
+
+// Ref is a reference of the caller to what it stored; it is never 0.
+type Ref uint64
+
+// Object is the identity of a session object; 0 is none.
+type Object uint64
+
+// Options are the settings of a new table. The zero value is a table without
+// limit.
+type Options struct {
+	// Capacity is the number of sessions that the table holds, 0 for no limit.
+	Capacity uint64
+
+	// Totals, if not nil, are the sums over several tables, which each update
+	// them atomically. They may lie outside the Go heap; they must be aligned to
+	// 8 bytes and stay valid as long as the table is used.
+	Totals *Counters
+}
+
+// Table is a cache of sessions, safe for concurrent use. Its lock is held for a
+// short and bounded time by every method, whatever the number of sessions.
+type Table struct {
+	mu       sync.Mutex
+	capacity uint64 // 0: no limit
+	sequence uint64 // of the session stored last
+	entries  slab[entry]
+	byKey    index // of the entries
+	order    order // of the entries
+	tally    tally
+	seed     maphash.Seed // set once
+}
+
+// entry is one session stored: a cache line, without pointers. Expiry and
+// neighbours are in the order, the chain of its hash is in the index.
+type entry struct {
+	key      Key
+	ref      Ref
+	object   Object
+	sequence uint64 // number of the add that stored it; 0: the entry is free
+}
+
+// New makes an empty table.
+func New(options Options) *Table {
+	t := &Table{capacity: options.Capacity, seed: maphash.MakeSeed()}
+	t.byKey.init(func(i uint32) uint32 { return t.entries.at(i).key.hash(t.seed) })
+	t.order.init(t.seed)
+	t.tally.init(options.Totals)
+	return t
+}
+
+// SetCapacity sets the number of sessions that the table holds, 0 for no limit.
+// Nothing is evicted before the next Add.
+func (t *Table) SetCapacity(n uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.capacity = n
+}
+
+// Lookup finds the reference of a session. Stale comes with the reference too
+// but counts as a miss; the session stays for the caller to remove.
+func (t *Table) Lookup(k Key, now int64) (Ref, Verdict) {
+	hash := k.hash(t.seed)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.find(&k, hash)
+	if i == none {
+		t.tally.miss()
+		return 0, Miss
+	}
+	ref := t.entries.at(i).ref
+	if now > t.order.expiry(i) {
+		t.tally.miss()
+		return ref, Stale
+	}
+	t.tally.hit()
+	return ref, Hit
+}
+
+// Contains is whether a session is stored, expired or not. It counts nothing.
+func (t *Table) Contains(k Key) bool {
+	hash := k.hash(t.seed)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.find(&k, hash) != none
+}
+
+// Add stores a session until its expiry.
+//
+// Added and Replaced keep ref; Replaced hands out the reference that was stored
+// under the key. Same means that the same object is stored already: that gets
+// the new expiry and the place of a session added now, but ref is not kept, and
+// nothing is evicted. Failed, for a ref of 0 or a key that is none, keeps
+// nothing.
+//
+// If there is a capacity, sessions are evicted to make room, never the one that
+// is added: n references are stored in evicted, and more tells that it was too
+// small, so that the caller has to go on with Evict.
+func (t *Table) Add(k Key, ref Ref, object Object, expiry int64, evicted []Ref) (
+	result Result, replaced Ref, n int, more bool) {
+	if ref == 0 || k.Len > MaxIDLen {
+		return Failed, 0, 0, false
+	}
+	hash := k.hash(t.seed)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i := t.find(&k, hash); i != none {
+		e := t.entries.at(i)
+		t.order.move(i, expiry)
+		if e.object == object {
+			return Same, 0, 0, false
+		}
+		replaced = e.ref
+		t.sequence++
+		e.ref, e.object, e.sequence = ref, object, t.sequence
+		t.tally.replaced()
+		n, more = t.evict(t.capacity, evicted)
+		return Replaced, replaced, n, more
+	}
+	if t.byKey.full() {
+		return Failed, 0, 0, false
+	}
+	t.sequence++
+	if t.capacity > 0 {
+		n, more = t.evict(t.capacity-1, evicted)
+	}
+	i := t.byKey.add(hash)
+	t.entries.reach(i)
+	*t.entries.at(i) = entry{key: k, ref: ref, object: object, sequence: t.sequence}
+	t.order.insert(i, expiry)
+	t.tally.added()
+	return Added, 0, n, more
+}
+
+// Evict goes on with what an Add left above the capacity: n references are
+// stored in evicted, and more tells that it has to be called again. The session
+// that was added last is not evicted.
+func (t *Table) Evict(evicted []Ref) (n int, more bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.evict(t.capacity, evicted)
+}
+
+// Remove takes a session out and hands out its reference. If object is not 0,
+// only that very object is taken. A session that had expired counts as Expired,
+// unless the caller asked for the object.
+func (t *Table) Remove(k Key, object Object, now int64) (Ref, bool) {
+	hash := k.hash(t.seed)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.find(&k, hash)
+	if i == none || object != 0 && t.entries.at(i).object != object {
+		return 0, false
+	}
+	if object == 0 && now > t.order.expiry(i) {
+		t.tally.expired()
+	} else {
+		t.tally.removed()
+	}
+	return t.take(i, hash), true
+}
+
+// Touch gives an object that is stored under the key a new expiry and the place
+// of a session added now. It is false if the object is not stored.
+func (t *Table) Touch(k Key, object Object, expiry int64) bool {
+	hash := k.hash(t.seed)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.find(&k, hash)
+	if i == none || t.entries.at(i).object != object {
+		return false
+	}
+	t.order.move(i, expiry)
+	return true
+}
+
+// Len is the number of sessions stored.
+func (t *Table) Len() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return uint64(t.byKey.used)
+}
+
+// Counters are what this table has counted.
+func (t *Table) Counters() Counters {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tally.own
+}
+
+// find is the number of the entry with a key, or none.
+func (t *Table) find(k *Key, hash uint32) uint32 {
+	for i := t.byKey.first(hash); i != none; i = t.byKey.next(i) {
+		if t.entries.at(i).key == *k {
+			return i
+		}
+	}
+	return none
+}
+
+// evict takes sessions out in their order until limit are left. It spares the
+// one with the highest sequence number, if that is stored: the one added last.
+func (t *Table) evict(limit uint64, evicted []Ref) (n int, more bool) {
+	if t.capacity == 0 {
+		return 0, false
+	}
+	for uint64(t.byKey.used) > limit {
+		if n == len(evicted) {
+			return n, true
+		}
+		i := t.order.first()
+		if t.entries.at(i).sequence == t.sequence {
+			i = t.order.second()
+		}
+		t.tally.evicted()
+		evicted[n] = t.take(i, t.entries.at(i).key.hash(t.seed))
+		n++
+	}
+	return n, false
+}
+
+// take takes entry i out. Nothing of it is left in memory.
+func (t *Table) take(i, hash uint32) Ref {
+	ref := t.entries.at(i).ref
+	t.order.remove(i)
+	t.byKey.remove(i, hash)
+	*t.entries.at(i) = entry{}
+	return ref
+}

@@ -1,0 +1,106 @@
+// Package statfile reads the figures file that processes with libsesscache
+// share when SESSCACHE_STATS_FILE names one. cshim/statfile.h and
+// cshim/sscore.h define the layout.
+package statfile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/libsesscache/libsesscache/gocore/cache"
+)
+
+// States of the Go core in a process.
+const (
+	CoreNotStarted  = 0
+	CoreStarting    = 1
+	CoreRunning     = 2
+	CoreUnavailable = 3 // libssl's own cache serves
+)
+
+// Process is what one process counted. A process that ended keeps its figures
+// until its place in the file is needed.
+type Process struct {
+	PID            uint64
+	StartTime      uint64 // seconds since the epoch
+	Contexts       uint64 // attached now
+	CoreState      uint64 // CoreNotStarted and so on
+	CoreStartNanos uint64 // duration of the core's start
+	AppLookups     uint64 // calls of the application's get callback
+	AppHits        uint64 // sessions it returned
+	AppNew         uint64 // calls of the application's new callback
+	AppRemove      uint64 // calls of the application's remove callback
+	SlotsUsed      uint64 // references that the shim holds for the core
+	Core           cache.Counters
+	Panics         uint64 // panics recovered at the seam
+}
+
+const (
+	magic      = 0x0054415453435353 | layout<<56
+	layout     = 1
+	headerSize = 4096
+)
+
+// ErrNotFigures says that a file is not a figures file of this version.
+var ErrNotFigures = errors.New("not a figures file of this version")
+
+// Read returns the figures of every process in the file, in the order in which
+// they claimed their places. The words are read one by one while their owners
+// may be writing: each is right, their sums may be off by what is under way.
+func Read(path string) ([]Process, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) < headerSize || binary.LittleEndian.Uint64(data) != magic {
+		return nil, fmt.Errorf("%s: %w", path, ErrNotFigures)
+	}
+	slotSize := int(binary.LittleEndian.Uint32(data[8:]))
+	slots := int(binary.LittleEndian.Uint32(data[12:]))
+	if slotSize != binary.Size(Process{}) || slots < 0 || len(data)-headerSize < slots*slotSize {
+		return nil, fmt.Errorf("%s: %w", path, ErrNotFigures)
+	}
+	var processes []Process
+	for i := range slots {
+		var p Process
+		slot := data[headerSize+i*slotSize:][:slotSize]
+		if err := binary.Read(bytes.NewReader(slot), binary.LittleEndian, &p); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if p.PID != 0 {
+			processes = append(processes, p)
+		}
+	}
+	return processes, nil
+}
+
+// Sum adds up the figures of several processes. PID and StartTime stay zero,
+// CoreState is the highest of them.
+func Sum(processes []Process) Process {
+	var sum Process
+	for _, p := range processes {
+		sum.Contexts += p.Contexts
+		sum.CoreState = max(sum.CoreState, p.CoreState)
+		sum.CoreStartNanos += p.CoreStartNanos
+		sum.AppLookups += p.AppLookups
+		sum.AppHits += p.AppHits
+		sum.AppNew += p.AppNew
+		sum.AppRemove += p.AppRemove
+		sum.SlotsUsed += p.SlotsUsed
+		sum.Panics += p.Panics
+		sum.Core.Lookups += p.Core.Lookups
+		sum.Core.Hits += p.Core.Hits
+		sum.Core.Misses += p.Core.Misses
+		sum.Core.Adds += p.Core.Adds
+		sum.Core.Replaced += p.Core.Replaced
+		sum.Core.Evicted += p.Core.Evicted
+		sum.Core.Expired += p.Core.Expired
+		sum.Core.Removed += p.Core.Removed
+		sum.Core.Flushed += p.Core.Flushed
+		sum.Core.Entries += p.Core.Entries
+	}
+	return sum
+}

@@ -1,0 +1,31 @@
+#!/bin/sh
+# go-core.sh OUTDIR: builds the Go core (capi/ over gocore/) into the one
+# relocatable object OUTDIR/sscore.o, ready to be linked into libsesscache.so.
+#
+# The Go toolchain makes an archive whose initialiser would run when the library
+# is loaded. Two changes to it give the shim control:
+#   - the section with the initialiser's address is renamed, so that the dynamic
+#     loader does not see it and cshim/runtime.c calls it at the first need;
+#   - pthread_create becomes ssc_core_pthread_create, so that Go's threads come
+#     from cshim/threads.c, which can serve them where the host forbids new ones.
+set -eu
+
+out=${1:?usage: go-core.sh OUTDIR}
+root=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+
+(cd "$root" && CGO_ENABLED=1 go build -trimpath -buildmode=c-archive -o "$out/sscore.a" ./capi)
+
+objects=$out/objects
+rm -rf "$objects"
+mkdir "$objects"
+(cd "$objects" && ar x ../sscore.a)
+ld -r -o "$out/sscore.tmp.o" "$objects"/*.o
+objcopy \
+    --rename-section .init_array=ssc_go_init,alloc,load,data,contents \
+    --rename-section .rela.init_array=.relassc_go_init \
+    --redefine-sym pthread_create=ssc_core_pthread_create \
+    "$out/sscore.tmp.o"
+mv "$out/sscore.tmp.o" "$out/sscore.o"
+rm -rf "$objects"
