@@ -25,6 +25,9 @@ var process *C.sscore_process
 var _ [unsafe.Sizeof(cache.Counters{}) - unsafe.Sizeof(C.sscore_counters{})]struct{}
 var _ [unsafe.Sizeof(C.sscore_counters{}) - unsafe.Sizeof(cache.Counters{})]struct{}
 
+// processSize is the size of a process's figures; gocore/statfile reads as much.
+const processSize = unsafe.Sizeof(C.sscore_process{})
+
 //export sscore_init
 func sscore_init(block *C.sscore_process) (ok C.int32_t) {
 	defer recovered(func() { ok = 0 })

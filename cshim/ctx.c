@@ -35,7 +35,9 @@ static void ssl_made(void *parent, void *ptr, void *ad, int idx, long argl, void
 static void ssl_freed(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
 {
     (void)ad, (void)idx, (void)argl, (void)argp;
-    if (ptr != NULL)
+    /* From 3.2 on SSL_free has dropped the owner of the sessions by now; what
+     * it still holds is the present context. Only servers have two. */
+    if (ptr != NULL && ptr == ssc_libssl()->SSL_get_SSL_CTX(parent))
         ssc_connection_ended(parent, ptr);
 }
 

@@ -115,10 +115,12 @@ static void restore_handlers(const struct sigaction *before)
 {
     struct sigaction now;
 
-    if (sigaction(SIGURG, NULL, &now) != 0)
+    /* What the runtime has put where it always puts its own; only that is undone,
+     * not what another thread of the host may be setting at this moment. */
+    if (sigaction(SIGSEGV, NULL, &now) != 0)
         return;
     void (*const go_handler)(int, siginfo_t *, void *) = now.sa_sigaction;
-    if (go_handler == before[SIGURG].sa_sigaction)
+    if (go_handler == before[SIGSEGV].sa_sigaction)
         return;
     for (int sig = 1; sig < NSIG; sig++) {
         if (sigaction(sig, NULL, &now) != 0 || now.sa_sigaction != go_handler)
