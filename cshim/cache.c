@@ -80,10 +80,13 @@ static void drop(struct ssc_ctx *rec, sscore_ref ref)
 
     if (sess == NULL)
         return;
-    mark_not_resumable(rec, sess);
-    /* What only takeover kept, the application never had in the cache: it is
-     * not told of our housekeeping, or it would empty its own store by it. */
-    if (!ssc_ctx_kept_by_takeover(rec))
+    /* What only takeover kept, the application never had in the cache. It is
+     * not told of our housekeeping, and the object is not marked, or its own
+     * store would lose the session by it. */
+    const bool ours_alone = ssc_ctx_kept_by_takeover(rec);
+    if (!ours_alone || atomic_load(&rec->mirrored))
+        mark_not_resumable(rec, sess);
+    if (!ours_alone)
         ssc_callback_remove(rec, sess);
     ssc_slot_release(ref);
 }
@@ -171,8 +174,7 @@ static bool make_key(sscore_key *key, const unsigned char *id, size_t len, int v
     return true;
 }
 
-SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version,
-                              bool *stale)
+SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version)
 {
     const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
     const int saved_errno = errno;
@@ -180,16 +182,13 @@ SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size
     sscore_key key;
     sscore_ref ref;
 
-    *stale = false;
     if (table == 0 || !make_key(&key, id, len, version))
         return NULL;
     /* A session that is replaced between the core's answer and our reference
      * is looked up again; one that was removed is then a miss. */
     for (int i = 0; sess == NULL && i < LOOKUP_TRIES; i++) {
-        const int verdict = sscore_lookup(table, &key, (int64_t)time(NULL), &ref);
-        if (verdict == SSCORE_MISS)
+        if (sscore_lookup(table, &key, (int64_t)time(NULL), &ref) == SSCORE_MISS)
             break;
-        *stale = verdict == SSCORE_STALE;
         sess = ssc_slot_get1(ref);
     }
     errno = saved_errno;

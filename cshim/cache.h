@@ -17,10 +17,10 @@ int ssc_cache_add(struct ssc_ctx *rec, SSL_SESSION *sess);
 
 /*
  * ssc_cache_lookup returns the session with a reference for the caller, or
- * NULL. It may have expired: then `*stale` is set, and libssl will say so.
+ * NULL. It may have expired: that is for libssl to say, which counts it.
  */
-SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version,
-                              bool *stale);
+SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size_t len,
+                              int version);
 
 /* ssc_cache_contains is true if a session of this ID and version is stored. */
 bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version);

@@ -48,17 +48,28 @@ static bool engine_stores(struct ssc_ctx *rec, const struct side *side, long mod
     return ssc_config()->takeover && side->server && useful;
 }
 
-/* libssl clears its cache at every 256th good handshake of the side; so do we, at the same one. */
-static void auto_flush(struct ssc_ctx *rec, bool server, long mode)
+/*
+ * libssl clears its cache in every 256th good handshake of the side, `good`
+ * being those before it; so do we, once for each.
+ */
+static void auto_flush(struct ssc_ctx *rec, bool server, long good)
 {
+    const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
     const long bit = server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT;
-    const int counter = server ? SSC_CTRL_SESS_ACCEPT_GOOD : SSC_CTRL_SESS_CONNECT_GOOD;
 
     if (!(ssc_config()->takeover && server) &&
         ((mode & SSL_SESS_CACHE_NO_AUTO_CLEAR) != 0 || (mode & bit) == 0))
         return;
-    if ((ssc_libssl()->SSL_CTX_ctrl(rec->ctx, counter, 0, NULL) & 0xff) == 0xff)
+    const long due = good >> 8;
+    if (atomic_load_explicit(&rec->clears[server], memory_order_relaxed) < due &&
+        atomic_exchange(&rec->clears[server], due) < due)
         ssc_cache_flush(rec, (int64_t)time(NULL), false);
+}
+
+static long good_handshakes(SSL_CTX *ctx, bool server)
+{
+    return ssc_libssl()->SSL_CTX_ctrl(
+        ctx, server ? SSC_CTRL_SESS_ACCEPT_GOOD : SSC_CTRL_SESS_CONNECT_GOOD, 0, NULL);
 }
 
 int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
@@ -93,7 +104,7 @@ int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
             ssc_cache_withdraw(rec, sess);
     }
     if (atomic_load(&rec->attached))
-        auto_flush(rec, side.server, mode);
+        auto_flush(rec, side.server, good_handshakes(ctx, side.server) + 1);
     return keep;
 }
 
@@ -139,13 +150,8 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
     if (side.early_data)
         ssc_cache_mirror(rec);
     if (internal) {
-        bool stale;
-        sess = ssc_cache_lookup(rec, id, (size_t)len, real->SSL_version(ssl), &stale);
+        sess = ssc_cache_lookup(rec, id, (size_t)len, real->SSL_version(ssl));
         if (sess != NULL) {
-            /* A resumed handshake up to TLS 1.2 calls no trampoline at its end.
-             * An expired session becomes a full one, which does. */
-            if (!stale && !side.tls13)
-                auto_flush(rec, true, mode);
             *copy = 0;
             return sess;
         }
@@ -182,15 +188,10 @@ int ssc_trampoline_generate(SSL *ssl, unsigned char *id, unsigned int *len)
 
 void ssc_connection_ended(const SSL *ssl, SSL_CTX *ctx)
 {
-    const struct ssc_libssl *real = ssc_libssl();
     struct ssc_ctx *rec = ssc_ctx_record(ctx);
 
-    if (rec == NULL || atomic_load(&rec->table) == 0 || real->SSL_is_server(ssl))
+    if (rec == NULL || atomic_load(&rec->table) == 0 || ssc_ctx_of(ctx) == NULL)
         return;
-    const long mode = atomic_load(&rec->mode);
-    if ((mode & SSL_SESS_CACHE_CLIENT) == 0 || (mode & SSL_SESS_CACHE_NO_AUTO_CLEAR) != 0)
-        return;
-    const long due = real->SSL_CTX_ctrl(ctx, SSC_CTRL_SESS_CONNECT_GOOD, 0, NULL) >> 8;
-    if (atomic_exchange(&rec->client_clears, due) < due && ssc_ctx_of(ctx) != NULL)
-        ssc_cache_flush(rec, (int64_t)time(NULL), false);
+    const bool server = ssc_libssl()->SSL_is_server(ssl);
+    auto_flush(rec, server, good_handshakes(ctx, server));
 }

@@ -78,6 +78,7 @@ func BenchmarkTable_Lookup(b *testing.B) {
 func BenchmarkTable_LookupParallel(b *testing.B) {
 	benchmark(b, func(b *testing.B, size uint32, expiry func(n uint32) int64) {
 		table := benchTable(size, 0, expiry)
+		b.ResetTimer()
 		b.RunParallel(func(pb *testing.PB) {
 			n := uint32(0)
 			for pb.Next() {
