@@ -113,7 +113,7 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
     ssc_libssl()->SSL_CTX_add_session(rec->ctx, sess);
     in_libssl_add = outer;
     /* Another thread may have taken it out of the core in between. */
-    if (key_of(sess, &key) && !sscore_contains(atomic_load(&rec->table), &key))
+    if (key_of(sess, &key) && !sscore_contains(ssc_ctx_core(rec), &key))
         mark_not_resumable(rec, sess);
 }
 
@@ -129,14 +129,14 @@ int ssc_cache_add(struct ssc_ctx *rec, SSL_SESSION *sess)
         ssc_ctx_detach(rec);
         return real->SSL_CTX_add_session(rec->ctx, sess);
     }
-    const sscore_table table = ssc_ctx_table(rec);
+    const sscore_table table = ssc_table_core(ssc_ctx_table(rec), ssc_ctx_capacity(rec));
     if (table == 0 || !key_of(sess, &key))
         goto out;
     if ((atomic_load_explicit(&rec->mode, memory_order_relaxed) & SSL_SESS_CACHE_UPDATE_TIME) != 0)
         real->SSL_SESSION_set_time(sess, (long)time(NULL));
 
     real->SSL_SESSION_up_ref(sess);
-    const sscore_ref ref = ssc_slot_new(sess, rec->number);
+    const sscore_ref ref = ssc_slot_new(sess, ssc_ctx_table(rec)->number);
     if (ref == 0) {
         real->SSL_SESSION_free(sess);
         goto out;
@@ -176,7 +176,7 @@ static bool make_key(sscore_key *key, const unsigned char *id, size_t len, int v
 
 SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version)
 {
-    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const sscore_table table = ssc_ctx_core(rec);
     const int saved_errno = errno;
     SSL_SESSION *sess = NULL;
     sscore_key key;
@@ -197,7 +197,7 @@ SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size
 
 bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version)
 {
-    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const sscore_table table = ssc_ctx_core(rec);
     const int saved_errno = errno;
     sscore_key key;
 
@@ -222,7 +222,7 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
 {
     struct removal *const outer = removal;
     struct removal *frame = outer;
-    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const sscore_table table = ssc_ctx_core(rec);
     const int saved_errno = errno;
     sscore_ref ref = 0;
     sscore_key key;
@@ -249,7 +249,7 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
 
 void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
 {
-    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const sscore_table table = ssc_ctx_core(rec);
     const int saved_errno = errno;
     sscore_key key;
     sscore_ref ref;
@@ -264,7 +264,7 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
 
 void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all)
 {
-    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const sscore_table table = ssc_ctx_core(rec);
     const int saved_errno = errno;
     sscore_ref refs[FLUSH_BATCH];
     uint32_t n;
@@ -293,19 +293,20 @@ void ssc_cache_moved(SSL_SESSION *sess)
 
 uint64_t ssc_cache_number(struct ssc_ctx *rec)
 {
-    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const sscore_table table = ssc_ctx_core(rec);
 
     return table != 0 ? sscore_len(table) : 0;
 }
 
 void ssc_cache_mirror(struct ssc_ctx *rec)
 {
-    const sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    const sscore_table table = ssc_ctx_core(rec);
     bool expected = false;
     sscore_ref refs[FLUSH_BATCH];
     uint32_t n;
 
     if (ssc_likely(atomic_load_explicit(&rec->mirrored, memory_order_relaxed)) ||
+        atomic_load(&ssc_ctx_table(rec)->users) > 1 ||
         !atomic_compare_exchange_strong(&rec->mirrored, &expected, true))
         return;
     /* The core decides what is evicted; libssl's copy has no limit of its own. */

@@ -21,7 +21,6 @@ static _Atomic bool have_indices;
 /* Guards the indices, the list of records and the making of a record. */
 static pthread_mutex_t contexts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ssc_ctx *contexts;
-static uint32_t contexts_made;
 
 static void ssl_made(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
 {
@@ -62,14 +61,16 @@ static void ctx_freed(void *parent, void *ptr, void *ad, int idx, long argl, voi
     if (rec == NULL)
         return;
     ssc_fork_check();
-    /* Where libssl's call of SSL_CTX_flush_sessions reaches us, this finds nothing more to do. */
-    const sscore_table table = atomic_load(&rec->table);
-    if (table != 0 && ssc_runtime_running()) {
-        ssc_cache_flush(rec, 0, true);
-        sscore_table_free(table);
-    } else if (atomic_load(&rec->attached)) {
-        ssc_slot_drain(rec->number, end_of_session, rec);
+    struct ssc_table *table = ssc_ctx_table(rec);
+    if (atomic_fetch_sub(&table->users, 1) == 1) {
+        /* Where libssl's call of SSL_CTX_flush_sessions reaches us, nothing is left to do. */
+        if (ssc_runtime_running())
+            ssc_cache_flush(rec, 0, true);
+        else if (atomic_load(&rec->attached))
+            ssc_slot_drain(table->number, end_of_session, rec);
+        ssc_table_free(table);
     }
+    ssc_table_free(rec->own);
 
     pthread_mutex_lock(&contexts_lock);
     if (rec->prev != NULL)
@@ -79,7 +80,6 @@ static void ctx_freed(void *parent, void *ptr, void *ad, int idx, long argl, voi
     if (rec->next != NULL)
         rec->next->prev = rec->prev;
     pthread_mutex_unlock(&contexts_lock);
-    pthread_mutex_destroy(&rec->lock);
     free(rec);
     ssc_count(contexts, -1);
 }
@@ -145,23 +145,20 @@ static struct ssc_ctx *make_record(SSL_CTX *ctx)
 {
     const struct ssc_libssl *real = ssc_libssl();
     struct ssc_ctx *rec = calloc(1, sizeof *rec);
+    struct ssc_table *table = ssc_table_new();
 
-    if (rec == NULL)
-        return NULL;
+    if (rec == NULL || table == NULL)
+        goto failed;
     rec->ctx = ctx;
-    pthread_mutex_init(&rec->lock, NULL);
+    atomic_init(&rec->table, table);
     atomic_init(&rec->mode, real->SSL_CTX_ctrl(ctx, SSC_CTRL_GET_SESS_CACHE_MODE, 0, NULL));
     atomic_init(&rec->size, real->SSL_CTX_ctrl(ctx, SSC_CTRL_GET_SESS_CACHE_SIZE, 0, NULL));
     atomic_init(&rec->new_cb, real->SSL_CTX_sess_get_new_cb(ctx));
     atomic_init(&rec->remove_cb, real->SSL_CTX_sess_get_remove_cb(ctx));
     atomic_init(&rec->get_cb, real->SSL_CTX_sess_get_get_cb(ctx));
     atomic_init(&rec->attached, true);
-    if (!real->SSL_CTX_set_ex_data(ctx, ctx_index, rec)) {
-        pthread_mutex_destroy(&rec->lock);
-        free(rec);
-        return NULL;
-    }
-    rec->number = ++contexts_made;
+    if (!real->SSL_CTX_set_ex_data(ctx, ctx_index, rec))
+        goto failed;
     if ((rec->next = contexts) != NULL)
         contexts->prev = rec;
     contexts = rec;
@@ -171,6 +168,10 @@ static struct ssc_ctx *make_record(SSL_CTX *ctx)
     real->SSL_CTX_sess_set_remove_cb(ctx, ssc_trampoline_remove);
     real->SSL_CTX_sess_set_get_cb(ctx, ssc_trampoline_get);
     return rec;
+failed:
+    ssc_table_free(table);
+    free(rec);
+    return NULL;
 }
 
 struct ssc_ctx *ssc_ctx_attach(SSL_CTX *ctx)
@@ -215,7 +216,7 @@ void ssc_ctx_detach(struct ssc_ctx *rec)
     real->SSL_CTX_ctrl(rec->ctx, SSC_CTRL_SET_SESS_CACHE_SIZE, atomic_load(&rec->size), NULL);
     ssc_ctx_apply_mode(rec);
     /* Sessions that the parent of this process kept; where the core never started there are none. */
-    ssc_slot_drain(rec->number, move_to_libssl, rec);
+    ssc_slot_drain(ssc_ctx_table(rec)->number, move_to_libssl, rec);
 }
 
 SSL_CTX *ssc_ctx_of_ssl(const SSL *ssl)
@@ -257,19 +258,24 @@ uint64_t ssc_ctx_capacity(struct ssc_ctx *rec)
     return (uint64_t)atomic_load(&rec->size);
 }
 
-sscore_table ssc_ctx_table(struct ssc_ctx *rec)
+bool ssc_ctx_share(struct ssc_ctx *dst, struct ssc_ctx *src)
 {
-    sscore_table table = atomic_load_explicit(&rec->table, memory_order_acquire);
+    bool shared = true;
 
-    if (ssc_likely(table != 0))
-        return table;
-    pthread_mutex_lock(&rec->lock);
-    if ((table = atomic_load(&rec->table)) == 0) {
-        table = sscore_table_new(ssc_ctx_capacity(rec));
-        atomic_store(&rec->table, table);
+    pthread_mutex_lock(&contexts_lock);
+    struct ssc_table *from = ssc_ctx_table(src);
+    struct ssc_table *to = ssc_ctx_table(dst);
+    if (from != to) {
+        shared = atomic_load(&to->core) == 0 && atomic_load(&to->users) == 1 &&
+                 !atomic_load(&dst->mirrored) && !atomic_load(&src->mirrored);
+        if (shared) {
+            atomic_fetch_add(&from->users, 1);
+            dst->own = to;
+            atomic_store(&dst->table, from);
+        }
     }
-    pthread_mutex_unlock(&rec->lock);
-    return table;
+    pthread_mutex_unlock(&contexts_lock);
+    return shared;
 }
 
 bool ssc_ctx_any_caches(void)

@@ -6,16 +6,15 @@
 #ifndef SSC_CTX_H
 #define SSC_CTX_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "libssl.h"
 #include "sscore.h"
 #include "ssc.h"
+#include "table.h"
 
 struct ssc_ctx {
     SSL_CTX *ctx;
-    uint32_t number; /* names the context's slots; never 0, never used twice */
     struct ssc_ctx *next, *prev;
 
     /* what the application set */
@@ -28,8 +27,8 @@ struct ssc_ctx {
 
     _Atomic bool attached;        /* false: libssl's own cache serves, see ssc_ctx_detach */
     _Atomic bool mirrored;        /* libssl's table is kept as a copy, see ssc_ctx_mirror */
-    _Atomic sscore_table table;   /* the Go core's; 0 until the first session is added */
-    pthread_mutex_t lock;         /* for changes of the three above; never held while others run */
+    _Atomic(struct ssc_table *) table; /* never NULL */
+    struct ssc_table *own; /* the table it was made with, if it uses another's now */
 
     /* counters that libssl no longer keeps, for SSL_CTX_sess_number(3) */
     _Atomic long cb_hits, misses, cache_full;
@@ -67,8 +66,23 @@ SSL_CTX *ssc_ctx_of_ssl(const SSL *ssl);
 GEN_SESSION_CB ssc_ssl_generate_cb(const SSL *ssl);
 bool ssc_ssl_set_generate_cb(SSL *ssl, GEN_SESSION_CB cb);
 
-/* ssc_ctx_table returns the context's table in the core, made if need be; 0 on failure. */
-sscore_table ssc_ctx_table(struct ssc_ctx *rec);
+/* ssc_ctx_table returns the context's table. */
+static inline struct ssc_table *ssc_ctx_table(struct ssc_ctx *rec)
+{
+    return atomic_load_explicit(&rec->table, memory_order_acquire);
+}
+
+/* ssc_ctx_core returns the context's table in the core; 0 as long as nothing was added to it. */
+static inline sscore_table ssc_ctx_core(struct ssc_ctx *rec)
+{
+    return atomic_load_explicit(&ssc_ctx_table(rec)->core, memory_order_acquire);
+}
+
+/*
+ * ssc_ctx_share makes `dst` use the table of `src`. False if `dst` has stored
+ * sessions, shares its table already, or either is mirrored.
+ */
+bool ssc_ctx_share(struct ssc_ctx *dst, struct ssc_ctx *src);
 
 /* ssc_ctx_capacity is the number of sessions the core may keep for the context; 0 is no limit. */
 uint64_t ssc_ctx_capacity(struct ssc_ctx *rec);
@@ -89,6 +103,9 @@ bool ssc_ctx_any_caches(void);
  * the application's data there.
  */
 bool ssc_ctx_indices(void);
+
+/* ssc_ctx_being_freed is true while this thread is in SSL_CTX_free of the context. */
+bool ssc_ctx_being_freed(const SSL_CTX *ctx);
 
 /* ssc_ctx_forked frees what another thread of the parent may have locked. */
 void ssc_ctx_forked(void);

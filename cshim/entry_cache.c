@@ -48,7 +48,8 @@ SSC_EXPORT void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm)
     struct ssc_ctx *rec = ssc_ctx_of(ctx);
     if (rec == NULL)
         real->SSL_CTX_flush_sessions(ctx, tm);
-    else
+    /* The end of a context is not the end of a cache that others share. */
+    else if (!ssc_ctx_being_freed(ctx) || atomic_load(&ssc_ctx_table(rec)->users) == 1)
         ssc_cache_flush(rec, tm, tm == 0);
 }
 

@@ -16,7 +16,7 @@ static long set_size(struct ssc_ctx *rec, long size)
     if (size < 0)
         return 0;
     const long before = atomic_exchange(&rec->size, size);
-    const sscore_table table = atomic_load(&rec->table);
+    const sscore_table table = ssc_ctx_core(rec);
     if (table != 0)
         sscore_set_capacity(table, ssc_ctx_capacity(rec));
     return before;

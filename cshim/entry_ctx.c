@@ -6,10 +6,22 @@
 #include "ctx.h"
 #include "libssl.h"
 
+/* The context that this thread is freeing. */
+static __thread SSL_CTX *freeing;
+
+bool ssc_ctx_being_freed(const SSL_CTX *ctx)
+{
+    return freeing == ctx;
+}
+
 static SSL_CTX *attached(SSL_CTX *ctx)
 {
-    if (ctx != NULL)
+    if (ctx != NULL) {
+        /* A remove callback may have left SSL_CTX_free of another one there by longjmp. */
+        if (freeing == ctx)
+            freeing = NULL;
         ssc_ctx_attach(ctx);
+    }
     return ctx;
 }
 
@@ -32,6 +44,19 @@ SSC_EXPORT SSL_CTX *SSL_CTX_new_ex(struct ossl_lib_ctx_st *libctx, const char *p
         return NULL;
     ssc_ctx_indices();
     return attached(real->SSL_CTX_new_ex(libctx, propq, method));
+}
+
+/* Seen only to tell libssl's flush at the end of a context from the application's. */
+SSC_EXPORT void SSL_CTX_free(SSL_CTX *ctx)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    SSL_CTX *outer = freeing;
+
+    if (real == NULL || ctx == NULL)
+        return;
+    freeing = ctx;
+    real->SSL_CTX_free(ctx);
+    freeing = outer;
 }
 
 typedef int get_ex_new_index(int class_index, long argl, void *argp, ssc_ex_new *new_func,

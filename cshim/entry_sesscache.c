@@ -3,6 +3,7 @@
 
 #include "config.h"
 #include "ctx.h"
+#include "entry_signal.h"
 #include "libssl.h"
 #include "log.h"
 #include "process.h"
@@ -17,6 +18,14 @@ SSC_EXPORT int sesscache_attached(SSL_CTX *ctx)
     return ssc_ctx_of(ctx) != NULL;
 }
 
+SSC_EXPORT int sesscache_ctx_share(SSL_CTX *dst, SSL_CTX *src)
+{
+    struct ssc_ctx *to = dst != NULL ? ssc_ctx_attach(dst) : NULL;
+    struct ssc_ctx *from = src != NULL ? ssc_ctx_attach(src) : NULL;
+
+    return to != NULL && from != NULL && ssc_ctx_share(to, from);
+}
+
 SSC_EXPORT int sesscache_ctx_stats(SSL_CTX *ctx, sesscache_stats *stats, size_t size)
 {
     sscore_counters counters = {0};
@@ -24,7 +33,7 @@ SSC_EXPORT int sesscache_ctx_stats(SSL_CTX *ctx, sesscache_stats *stats, size_t 
 
     if (rec == NULL || stats == NULL || size == 0)
         return 0;
-    const sscore_table table = atomic_load(&rec->table);
+    const sscore_table table = ssc_ctx_core(rec);
     if (table != 0 && !sscore_stats(table, &counters))
         return 0;
     sesscache_stats all = {
@@ -54,6 +63,7 @@ SSC_EXPORT int sesscache_ctx_stats(SSL_CTX *ctx, sesscache_stats *stats, size_t 
  */
 __attribute__((constructor)) static void loaded(void)
 {
+    ssc_entry_signal_load();
     ssc_log_init();
     ssc_config_load();
     ssc_process_load();

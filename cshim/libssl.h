@@ -38,6 +38,7 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
 /* clang-format off */
 #define SSC_LIBSSL_FUNCTIONS(X)                                                                    \
     X(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *))                                                \
+    X(void, SSL_CTX_free, (SSL_CTX *))                                                             \
     X(long, SSL_CTX_ctrl, (SSL_CTX *, int, long, void *))                                          \
     X(void, SSL_CTX_sess_set_new_cb, (SSL_CTX *, ssc_new_cb))                                      \
     X(void, SSL_CTX_sess_set_remove_cb, (SSL_CTX *, ssc_remove_cb))                                \

@@ -42,6 +42,13 @@ bool ssc_runtime_unavailable(void)
     return atomic_load_explicit(&state, memory_order_acquire) == SSC_CORE_UNAVAILABLE;
 }
 
+bool ssc_runtime_uses_stacks(void)
+{
+    const int now = atomic_load_explicit(&state, memory_order_acquire);
+
+    return now == SSC_CORE_RUNNING || now == SSC_CORE_STARTING;
+}
+
 static void set_state(int value)
 {
     atomic_store_explicit(&state, value, memory_order_release);

@@ -21,6 +21,12 @@ bool ssc_runtime_running(void);
 /* ssc_runtime_unavailable is true if the core will never answer in this process. */
 bool ssc_runtime_unavailable(void);
 
+/*
+ * ssc_runtime_uses_stacks is true if threads of the host may stand on stacks of
+ * the Go core: it runs or is being started. Async-signal-safe.
+ */
+bool ssc_runtime_uses_stacks(void);
+
 /* ssc_runtime_forked: this process is a new child. The core of the parent is not here. */
 void ssc_runtime_forked(void);
 

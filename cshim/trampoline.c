@@ -137,7 +137,7 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
     ssc_fork_check();
     if (ssc_unlikely(ssc_runtime_unavailable() || !atomic_load(&rec->attached))) {
         /* libssl has passed its own cache by; what the parent had is still in the slots. */
-        sess = internal ? ssc_slot_find1(rec->number, id, (size_t)len, real->SSL_version(ssl))
+        sess = internal ? ssc_slot_find1(ssc_ctx_table(rec)->number, id, (size_t)len, real->SSL_version(ssl))
                         : NULL;
         ssc_ctx_detach(rec);
         if (sess != NULL) {
@@ -190,7 +190,7 @@ void ssc_connection_ended(const SSL *ssl, SSL_CTX *ctx)
 {
     struct ssc_ctx *rec = ssc_ctx_record(ctx);
 
-    if (rec == NULL || atomic_load(&rec->table) == 0 || ssc_ctx_of(ctx) == NULL)
+    if (rec == NULL || ssc_ctx_core(rec) == 0 || ssc_ctx_of(ctx) == NULL)
         return;
     const bool server = ssc_libssl()->SSL_is_server(ssl);
     auto_flush(rec, server, good_handshakes(ctx, server));

@@ -92,6 +92,13 @@ SSL_CTX *SSL_CTX_new_ex(struct ossl_lib_ctx_st *libctx, const char *propq,
                         const SSL_METHOD *method);
 
 /*
+ * SSL_CTX_free drops a reference to the context, and with the last one the
+ * context; each session in its cache is dropped then, and the remove callback
+ * called for it. NULL is ignored. Follows SSL_CTX_free(3).
+ */
+void SSL_CTX_free(SSL_CTX *ctx);
+
+/*
  * SSL_CTX_ctrl answers the commands behind the macros of the session cache:
  * SSL_CTRL_SET_SESS_CACHE_MODE and _SIZE (44, 42) return the value before,
  * their getters (45, 43) the application's value, and the counters
@@ -266,6 +273,31 @@ const char *sesscache_version(void);
  * run the Go core, or it is a fork of one that already did.
  */
 int sesscache_attached(SSL_CTX *ctx);
+
+/*
+ * sesscache_ctx_share makes `dst` use the cache of `src`, so that a session
+ * made with one context resumes with the other, and what one removes is gone
+ * for both. Call it before `dst` serves its first connection; several contexts
+ * may share one cache. The size is that which `src` had at its first session,
+ * or that set last on any of them; mode and callbacks stay each context's own,
+ * and a remove callback runs for the context that dropped the session. The
+ * cache ends with the last context that uses it.
+ *
+ * It is safe where a client that one context has let in may be let in by the
+ * other: both present certificates of the same service and ask the same of
+ * clients. Contexts that differ in what they ask (one verifies clients, the
+ * other does not) must have different session id contexts
+ * (SSL_CTX_set_session_id_context): libssl then refuses the other's sessions.
+ *
+ * Contexts that share keep no copy in libssl's own table: SSL_CTX_sessions
+ * stays empty, and with a libssl that resolves its own calls itself (3.6 and
+ * later) TLS 1.3 connections that accept early data make full handshakes.
+ *
+ * Returns 1, also if they share already. Returns 0 and changes nothing if an
+ * argument is NULL or not attached, if `dst` has cached sessions or shares with
+ * another, or if SSL_CTX_sessions was called for one of them.
+ */
+int sesscache_ctx_share(SSL_CTX *dst, SSL_CTX *src);
 
 /*
  * sesscache_stats is what the Go core counted for one context since its first
