@@ -109,11 +109,14 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
     const bool outer = in_libssl_add;
     sscore_key key;
 
+    /* libssl adds a session without an ID, but never removes it. */
+    if (!key_of(sess, &key) || key.id_len == 0)
+        return;
     in_libssl_add = true;
     ssc_libssl()->SSL_CTX_add_session(rec->ctx, sess);
     in_libssl_add = outer;
     /* Another thread may have taken it out of the core in between. */
-    if (key_of(sess, &key) && !sscore_contains(ssc_ctx_core(rec), &key))
+    if (!sscore_contains(ssc_ctx_core(rec), &key))
         mark_not_resumable(rec, sess);
 }
 

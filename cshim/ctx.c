@@ -31,6 +31,18 @@ static void ssl_made(void *parent, void *ptr, void *ad, int idx, long argl, void
     real->CRYPTO_set_ex_data(ad, idx, real->SSL_get_SSL_CTX(parent));
 }
 
+/* SSL_new copies the context's callback to the connection, so that later changes pass it by. */
+static void ssl_made_generate(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
+{
+    (void)ptr, (void)argl, (void)argp;
+    const struct ssc_libssl *real = ssc_libssl();
+    struct ssc_ctx *rec = ssc_ctx_record(real->SSL_get_SSL_CTX(parent));
+    const GEN_SESSION_CB cb = rec != NULL ? atomic_load(&rec->generate_cb) : NULL;
+
+    if (cb != NULL)
+        real->CRYPTO_set_ex_data(ad, idx, (void *)cb);
+}
+
 static void ssl_freed(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
 {
     (void)ad, (void)idx, (void)argl, (void)argp;
@@ -90,18 +102,18 @@ bool ssc_ctx_indices(void)
 
     if (ssc_likely(atomic_load_explicit(&have_indices, memory_order_acquire)))
         return true;
-    if (real == NULL)
+    if (real == NULL || !real->complete)
         return false;
     pthread_mutex_lock(&contexts_lock);
     if (ctx_index < 0)
-        ctx_index = real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL,
-                                                  ctx_freed);
+        ctx_index =
+            real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, ctx_freed);
     if (ssl_ctx_index < 0)
         ssl_ctx_index = real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL, 0, NULL, ssl_made,
                                                       ssl_duplicated, ssl_freed);
     if (ssl_generate_index < 0)
         ssl_generate_index =
-            real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL, 0, NULL, NULL, NULL, NULL);
+            real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL, 0, NULL, ssl_made_generate, NULL, NULL);
     if (ctx_index >= 0 && ssl_ctx_index >= 0 && ssl_generate_index >= 0)
         atomic_store_explicit(&have_indices, true, memory_order_release);
     pthread_mutex_unlock(&contexts_lock);
@@ -222,10 +234,10 @@ void ssc_ctx_detach(struct ssc_ctx *rec)
 SSL_CTX *ssc_ctx_of_ssl(const SSL *ssl)
 {
     const struct ssc_libssl *real = ssc_libssl();
-    SSL_CTX *ctx = atomic_load_explicit(&have_indices, memory_order_acquire)
-                       ? real->SSL_get_ex_data(ssl, ssl_ctx_index)
-                       : NULL;
 
+    if (!atomic_load_explicit(&have_indices, memory_order_acquire))
+        return NULL;
+    SSL_CTX *ctx = real->SSL_get_ex_data(ssl, ssl_ctx_index);
     return ctx != NULL ? ctx : real->SSL_get_SSL_CTX(ssl);
 }
 
@@ -246,8 +258,8 @@ bool ssc_ctx_kept_by_takeover(struct ssc_ctx *rec)
 {
     const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
 
-    return ssc_config()->takeover && ((mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) != 0 ||
-                                      (mode & SSL_SESS_CACHE_SERVER) == 0);
+    return ssc_config()->takeover &&
+           ((mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) != 0 || (mode & SSL_SESS_CACHE_SERVER) == 0);
 }
 
 uint64_t ssc_ctx_capacity(struct ssc_ctx *rec)
@@ -285,8 +297,8 @@ bool ssc_ctx_any_caches(void)
     pthread_mutex_lock(&contexts_lock);
     for (struct ssc_ctx *rec = contexts; rec != NULL && !any; rec = rec->next) {
         const long mode = atomic_load(&rec->mode);
-        any = ssc_config()->takeover || ((mode & SSL_SESS_CACHE_BOTH) != 0 &&
-                                         (mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0);
+        any = ssc_config()->takeover ||
+              ((mode & SSL_SESS_CACHE_BOTH) != 0 && (mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0);
     }
     pthread_mutex_unlock(&contexts_lock);
     return any;

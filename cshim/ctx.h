@@ -59,7 +59,10 @@ void ssc_ctx_detach(struct ssc_ctx *rec);
 /* ssc_ctx_apply_mode sets libssl's cache mode as the record's mode asks for. */
 void ssc_ctx_apply_mode(struct ssc_ctx *rec);
 
-/* ssc_ctx_of_ssl returns the context that owns the sessions of `ssl`, also after SNI switched it. */
+/*
+ * ssc_ctx_of_ssl returns the context that owns the sessions of `ssl`, also
+ * after SNI switched it; NULL as long as no context is attached.
+ */
 SSL_CTX *ssc_ctx_of_ssl(const SSL *ssl);
 
 /* ssc_ssl_generate_cb is the connection's own ID callback; ssc_ssl_set_generate_cb sets it. */

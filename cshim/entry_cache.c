@@ -7,7 +7,7 @@
 
 SSC_EXPORT int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *sess)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_CTX_add_session, ctx, sess);
 
     if (real == NULL || ctx == NULL || sess == NULL)
         return 0;
@@ -19,12 +19,13 @@ SSC_EXPORT int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *sess)
 
 SSC_EXPORT int SSL_add_session(SSL_CTX *ctx, SSL_SESSION *sess)
 {
+    SSC_PASS_FOREIGN(SSL_CTX_add_session, ctx, sess);
     return SSL_CTX_add_session(ctx, sess);
 }
 
 SSC_EXPORT int SSL_CTX_remove_session(SSL_CTX *ctx, SSL_SESSION *sess)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_CTX_remove_session, ctx, sess);
 
     if (real == NULL || ctx == NULL || sess == NULL)
         return 0;
@@ -36,12 +37,13 @@ SSC_EXPORT int SSL_CTX_remove_session(SSL_CTX *ctx, SSL_SESSION *sess)
 
 SSC_EXPORT int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *sess)
 {
+    SSC_PASS_FOREIGN(SSL_CTX_remove_session, ctx, sess);
     return SSL_CTX_remove_session(ctx, sess);
 }
 
 SSC_EXPORT void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_CTX_flush_sessions, ctx, tm);
 
     if (real == NULL || ctx == NULL)
         return;
@@ -55,12 +57,13 @@ SSC_EXPORT void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm)
 
 SSC_EXPORT void SSL_CTX_flush_sessions_ex(SSL_CTX *ctx, time_t tm)
 {
+    SSC_PASS_FOREIGN(SSL_CTX_flush_sessions, ctx, (long)tm);
     SSL_CTX_flush_sessions(ctx, (long)tm);
 }
 
 SSC_EXPORT struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_CTX_sessions, ctx);
 
     if (real == NULL || ctx == NULL)
         return NULL;

@@ -6,7 +6,7 @@
 #define SSC_CALLBACK(kind)                                                                         \
     SSC_EXPORT void SSL_CTX_sess_set_##kind##_cb(SSL_CTX *ctx, ssc_##kind##_cb cb)                 \
     {                                                                                              \
-        const struct ssc_libssl *real = ssc_libssl();                                              \
+        SSC_ENTER(SSL_CTX_sess_set_##kind##_cb, ctx, cb);                                          \
         if (real == NULL || ctx == NULL)                                                           \
             return;                                                                                \
         struct ssc_ctx *rec = ssc_ctx_attach(ctx);                                                 \
@@ -17,7 +17,7 @@
     }                                                                                              \
     SSC_EXPORT ssc_##kind##_cb SSL_CTX_sess_get_##kind##_cb(SSL_CTX *ctx)                          \
     {                                                                                              \
-        const struct ssc_libssl *real = ssc_libssl();                                              \
+        SSC_ENTER(SSL_CTX_sess_get_##kind##_cb, ctx);                                              \
         if (real == NULL || ctx == NULL)                                                           \
             return NULL;                                                                           \
         struct ssc_ctx *rec = ssc_ctx_of(ctx);                                                     \

@@ -39,7 +39,7 @@ static long detached(struct ssc_ctx *rec, int cmd, long libssl)
 
 SSC_EXPORT long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_CTX_ctrl, ctx, cmd, larg, parg);
 
     if (real == NULL)
         return 0;
@@ -78,10 +78,12 @@ SSC_EXPORT long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg)
 
 SSC_EXPORT long SSL_CTX_set_session_cache_mode(SSL_CTX *ctx, long mode)
 {
+    SSC_PASS_FOREIGN(SSL_CTX_ctrl, ctx, SSC_CTRL_SET_SESS_CACHE_MODE, mode, NULL);
     return SSL_CTX_ctrl(ctx, SSC_CTRL_SET_SESS_CACHE_MODE, mode, NULL);
 }
 
 SSC_EXPORT long SSL_CTX_get_session_cache_mode(SSL_CTX *ctx)
 {
+    SSC_PASS_FOREIGN(SSL_CTX_ctrl, ctx, SSC_CTRL_GET_SESS_CACHE_MODE, 0, NULL);
     return SSL_CTX_ctrl(ctx, SSC_CTRL_GET_SESS_CACHE_MODE, 0, NULL);
 }

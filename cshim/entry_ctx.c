@@ -1,7 +1,5 @@
 /* Entry points: the making of contexts, and places in their ex_data. */
 #include <dlfcn.h>
-#include <link.h>
-#include <string.h>
 
 #include "ctx.h"
 #include "libssl.h"
@@ -13,6 +11,9 @@ bool ssc_ctx_being_freed(const SSL_CTX *ctx)
 {
     return freeing == ctx;
 }
+
+/* This thread is in libssl's SSL_CTX_new, which from 3.0 on calls SSL_CTX_new_ex. */
+static __thread bool in_libssl_new;
 
 static SSL_CTX *attached(SSL_CTX *ctx)
 {
@@ -27,21 +28,34 @@ static SSL_CTX *attached(SSL_CTX *ctx)
 
 SSC_EXPORT SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    const void *caller = __builtin_return_address(0);
+    const struct ssc_libssl *real = ssc_libssl_find(caller);
+    const struct ssc_libssl *foreign = ssc_libssl_foreign(caller, true);
 
+    if (foreign != NULL)
+        return foreign->SSL_CTX_new(method);
     if (real == NULL)
         return NULL;
     ssc_ctx_indices();
-    return attached(real->SSL_CTX_new(method));
+    in_libssl_new = true;
+    SSL_CTX *ctx = real->SSL_CTX_new(method);
+    in_libssl_new = false;
+    return attached(ctx);
 }
 
 SSC_EXPORT SSL_CTX *SSL_CTX_new_ex(struct ossl_lib_ctx_st *libctx, const char *propq,
                                    const SSL_METHOD *method)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    const void *caller = __builtin_return_address(0);
+    const struct ssc_libssl *real = ssc_libssl_find(caller);
+    const struct ssc_libssl *foreign = ssc_libssl_foreign(caller, true);
 
-    if (real == NULL || real->SSL_CTX_new_ex == NULL)
+    if (foreign != NULL && foreign->SSL_CTX_new_ex != NULL)
+        return foreign->SSL_CTX_new_ex(libctx, propq, method);
+    if (foreign != NULL || real == NULL || real->SSL_CTX_new_ex == NULL)
         return NULL;
+    if (in_libssl_new)
+        ssc_libssl_seen_calling_us();
     ssc_ctx_indices();
     return attached(real->SSL_CTX_new_ex(libctx, propq, method));
 }
@@ -49,7 +63,7 @@ SSC_EXPORT SSL_CTX *SSL_CTX_new_ex(struct ossl_lib_ctx_st *libctx, const char *p
 /* Seen only to tell libssl's flush at the end of a context from the application's. */
 SSC_EXPORT void SSL_CTX_free(SSL_CTX *ctx)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_CTX_free, ctx);
     SSL_CTX *outer = freeing;
 
     if (real == NULL || ctx == NULL)
@@ -63,26 +77,6 @@ typedef int get_ex_new_index(int class_index, long argl, void *argp, ssc_ex_new 
                              ssc_ex_dup *dup_func, ssc_ex_free *free_func);
 SSC_EXPORT get_ex_new_index CRYPTO_get_ex_new_index;
 
-/* The function in the libcrypto that the caller itself is linked with: a process may have several. */
-static get_ex_new_index *real_get_ex_new_index(const void *caller)
-{
-    struct link_map *map = NULL;
-    get_ex_new_index *found = NULL;
-    Dl_info info;
-
-    if (dladdr1(caller, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL &&
-        map->l_name[0] != '\0') {
-        void *handle = dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
-        if (handle != NULL) {
-            *(void **)&found = dlsym(handle, "CRYPTO_get_ex_new_index");
-            dlclose(handle);
-        }
-    }
-    if (found == NULL || found == CRYPTO_get_ex_new_index)
-        *(void **)&found = dlsym(RTLD_NEXT, "CRYPTO_get_ex_new_index");
-    return found;
-}
-
 /*
  * libcrypto's function, passed on. Its calls are seen only so that the shim's
  * own places come before the application's first (see ssc_ctx_indices).
@@ -90,11 +84,16 @@ static get_ex_new_index *real_get_ex_new_index(const void *caller)
 int CRYPTO_get_ex_new_index(int class_index, long argl, void *argp, ssc_ex_new *new_func,
                             ssc_ex_dup *dup_func, ssc_ex_free *free_func)
 {
-    get_ex_new_index *real = real_get_ex_new_index(__builtin_return_address(0));
+    const void *caller = __builtin_return_address(0);
+    get_ex_new_index *real;
 
+    /* That of the libcrypto which the caller is linked with: there may be several. */
+    *(void **)&real =
+        dlsym(ssc_libssl_scope(caller, "CRYPTO_get_ex_new_index"), "CRYPTO_get_ex_new_index");
     if (real == NULL)
         return -1;
-    if (class_index == SSC_EX_INDEX_SSL_CTX || class_index == SSC_EX_INDEX_SSL)
+    if ((class_index == SSC_EX_INDEX_SSL_CTX || class_index == SSC_EX_INDEX_SSL) &&
+        ssc_libssl_find(caller) != NULL)
         ssc_ctx_indices();
     return real(class_index, argl, argp, new_func, dup_func, free_func);
 }

@@ -6,7 +6,7 @@
 SSC_EXPORT int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *id,
                                            unsigned int id_len)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_has_matching_session_id, ssl, id, id_len);
 
     if (real == NULL || ssl == NULL)
         return 0;
@@ -18,7 +18,7 @@ SSC_EXPORT int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *
 
 SSC_EXPORT int SSL_CTX_set_generate_session_id(SSL_CTX *ctx, GEN_SESSION_CB cb)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_CTX_set_generate_session_id, ctx, cb);
 
     if (real == NULL || ctx == NULL)
         return 0;
@@ -31,7 +31,7 @@ SSC_EXPORT int SSL_CTX_set_generate_session_id(SSL_CTX *ctx, GEN_SESSION_CB cb)
 
 SSC_EXPORT int SSL_set_generate_session_id(SSL *ssl, GEN_SESSION_CB cb)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_set_generate_session_id, ssl, cb);
 
     if (real == NULL || ssl == NULL)
         return 0;

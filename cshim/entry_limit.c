@@ -27,8 +27,8 @@ static int set_limit(pid_t pid, int resource, const struct rlimit *limit, struct
 }
 
 SSC_EXPORT int ssc_entry_setrlimit(int resource, const struct rlimit *limit) __asm__("setrlimit");
-SSC_EXPORT int ssc_entry_setrlimit64(int resource, const struct rlimit *limit)
-    __asm__("setrlimit64");
+SSC_EXPORT int ssc_entry_setrlimit64(int resource,
+                                     const struct rlimit *limit) __asm__("setrlimit64");
 SSC_EXPORT int ssc_entry_prlimit(pid_t pid, int resource, const struct rlimit *limit,
                                  struct rlimit *old) __asm__("prlimit");
 SSC_EXPORT int ssc_entry_prlimit64(pid_t pid, int resource, const struct rlimit *limit,

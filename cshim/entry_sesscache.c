@@ -15,22 +15,28 @@ SSC_EXPORT const char *sesscache_version(void)
 
 SSC_EXPORT int sesscache_attached(SSL_CTX *ctx)
 {
+    if (ssc_libssl_foreign(__builtin_return_address(0), false) != NULL)
+        return 0;
     return ssc_ctx_of(ctx) != NULL;
 }
 
 SSC_EXPORT int sesscache_ctx_share(SSL_CTX *dst, SSL_CTX *src)
 {
+    if (ssc_libssl_foreign(__builtin_return_address(0), false) != NULL)
+        return 0;
     struct ssc_ctx *to = dst != NULL ? ssc_ctx_attach(dst) : NULL;
     struct ssc_ctx *from = src != NULL ? ssc_ctx_attach(src) : NULL;
-
     return to != NULL && from != NULL && ssc_ctx_share(to, from);
 }
 
 SSC_EXPORT int sesscache_ctx_stats(SSL_CTX *ctx, sesscache_stats *stats, size_t size)
 {
     sscore_counters counters = {0};
-    struct ssc_ctx *rec = ssc_ctx_of(ctx);
+    struct ssc_ctx *rec;
 
+    if (ssc_libssl_foreign(__builtin_return_address(0), false) != NULL)
+        return 0;
+    rec = ssc_ctx_of(ctx);
     if (rec == NULL || stats == NULL || size == 0)
         return 0;
     const sscore_table table = ssc_ctx_core(rec);

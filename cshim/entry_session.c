@@ -13,7 +13,7 @@ static void moved(SSL_SESSION *sess)
 
 SSC_EXPORT long SSL_SESSION_set_time(SSL_SESSION *sess, long t)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_SESSION_set_time, sess, t);
 
     if (real == NULL)
         return 0;
@@ -24,20 +24,19 @@ SSC_EXPORT long SSL_SESSION_set_time(SSL_SESSION *sess, long t)
 
 SSC_EXPORT time_t SSL_SESSION_set_time_ex(SSL_SESSION *sess, time_t t)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    /* libssl has this function from 3.3 on; on a 64-bit machine it is the other. */
+    SSC_ENTER(SSL_SESSION_set_time, sess, (long)t);
 
     if (real == NULL)
         return 0;
-    if (real->SSL_SESSION_set_time_ex == NULL)
-        return SSL_SESSION_set_time(sess, (long)t);
-    const time_t result = real->SSL_SESSION_set_time_ex(sess, t);
+    const time_t result = real->SSL_SESSION_set_time(sess, (long)t);
     moved(sess);
     return result;
 }
 
 SSC_EXPORT long SSL_SESSION_set_timeout(SSL_SESSION *sess, long t)
 {
-    const struct ssc_libssl *real = ssc_libssl();
+    SSC_ENTER(SSL_SESSION_set_timeout, sess, t);
 
     if (real == NULL)
         return 0;

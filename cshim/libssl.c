@@ -4,13 +4,22 @@
 #include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
 
-static struct ssc_libssl functions;
-static _Atomic(const struct ssc_libssl *) found;
+/* One libssl of the process. More than one is rare; four are beyond what was ever seen. */
+#define MAX_LIBSSL 4
+static struct ssc_libssl tables[MAX_LIBSSL];
+static _Atomic unsigned tables_len;
 static pthread_mutex_t find_lock = PTHREAD_MUTEX_INITIALIZER;
+
+const struct ssc_libssl *ssc_libssl(void)
+{
+    return ssc_likely(atomic_load_explicit(&tables_len, memory_order_acquire) > 0) ? &tables[0]
+                                                                                   : NULL;
+}
 
 /*
  * A program that opens libssl with RTLD_LOCAL (CPython's ssl module, Apache's
@@ -22,29 +31,79 @@ static int is_libssl(struct dl_phdr_info *info, size_t size, void *result)
     (void)size;
     const char *base = strrchr(info->dlpi_name, '/');
     base = base != NULL ? base + 1 : info->dlpi_name;
-    if (strncmp(base, "libssl.so", sizeof("libssl.so") - 1) != 0)
+    if (strncmp(base, "libssl", sizeof("libssl") - 1) != 0 || strstr(base, ".so") == NULL)
         return 0;
     *(const char **)result = info->dlpi_name;
     return 1;
 }
 
-static void *libssl_handle(void)
+/* NODELETE: the functions found are called for as long as the process lives. */
+static void *pinned(const char *name)
 {
-    const char *name = NULL;
-
-    dl_iterate_phdr(is_libssl, &name);
-    /* NODELETE: its functions are called for as long as the process lives. */
-    return name != NULL ? dlopen(name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) : NULL;
+    return name != NULL && *name != '\0' ? dlopen(name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE)
+                                         : NULL;
 }
 
-/* Fills the table from one place. False if a function that every libssl has is missing. */
+/* The handle of the object that `address` lies in; NULL for the program itself. */
+static void *object_of(const void *address)
+{
+    struct link_map *map = NULL;
+    Dl_info info;
+
+    if (dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) == 0 || map == NULL)
+        return NULL;
+    return pinned(map->l_name);
+}
+
+static bool is_ours(const void *function)
+{
+    Dl_info theirs, ours;
+
+    return dladdr(function, &theirs) != 0 && dladdr((void *)&ssc_libssl, &ours) != 0 &&
+           theirs.dli_fbase == ours.dli_fbase;
+}
+
+/* What the dynamic loader would bind the caller's `symbol` to, were it not for us; or NULL. */
+static void *bound_without_us(const void *caller, const char *symbol)
+{
+    static const char *const versions[] = {"OPENSSL_4.0.0", "OPENSSL_3.0.0", "OPENSSL_1_1_0"};
+    void *const handle = object_of(caller);
+    void *own = handle != NULL ? dlsym(handle, symbol) : NULL;
+    void *object = NULL, *global = NULL;
+
+    if (own == NULL || is_ours(own) || (object = object_of(own)) == NULL)
+        return dlsym(RTLD_NEXT, symbol);
+    /* The caller wants the version that its own libssl has. The scope of the
+     * program comes before that libssl, if it has this version too. */
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        if (dlvsym(object, symbol, versions[i]) == own) {
+            global = dlvsym(RTLD_NEXT, symbol, versions[i]);
+            return global != NULL ? global : own;
+        }
+    }
+    global = dlsym(RTLD_NEXT, symbol);
+    return global != NULL ? global : own;
+}
+
+void *ssc_libssl_scope(const void *caller, const char *symbol)
+{
+    void *const bound = bound_without_us(caller, symbol);
+    void *const object = bound != NULL ? object_of(bound) : NULL;
+
+    return object != NULL ? object : RTLD_NEXT;
+}
+
+/* Fills the table from one place. False if there is no libssl. */
 static bool fill(void *handle, struct ssc_libssl *table)
 {
     bool complete = true;
 
 #define SSC_FIND(name) *(void **)&table->name = dlsym(handle, #name)
+/* Another library that was preloaded may stand in front of a few functions only. */
 #define SSC_REQUIRED(type, name, args)                                                             \
     SSC_FIND(name);                                                                                \
+    if (table->name == NULL)                                                                       \
+        *(void **)&table->name = dlsym(RTLD_NEXT, #name);                                          \
     complete = complete && table->name != NULL;
 #define SSC_WANTED(type, name, args) SSC_FIND(name);
     SSC_LIBSSL_FUNCTIONS(SSC_REQUIRED)
@@ -52,31 +111,75 @@ static bool fill(void *handle, struct ssc_libssl *table)
 #undef SSC_WANTED
 #undef SSC_REQUIRED
 #undef SSC_FIND
-    return complete;
+    table->complete = complete && strncmp(table->OpenSSL_version(0), "OpenSSL ", 8) == 0;
+    /* A search that begins with the program finds us first. */
+    return table->SSL_CTX_new != NULL && table->SSL_CTX_new != SSL_CTX_new;
 }
 
-static const struct ssc_libssl *find(void)
+/* With find_lock held: takes the table at tables_len into use, if no other is the same libssl. */
+static const struct ssc_libssl *add_filled(void)
 {
-    const struct ssc_libssl *table = NULL;
-    void *handle;
+    const unsigned n = atomic_load(&tables_len);
 
+    for (unsigned i = 0; i < n; i++) {
+        if (tables[i].SSL_CTX_new == tables[n].SSL_CTX_new)
+            return &tables[i];
+    }
+    atomic_store_explicit(&tables_len, n + 1, memory_order_release);
+    return &tables[n];
+}
+
+const struct ssc_libssl *ssc_libssl_find(const void *caller)
+{
+    if (ssc_likely(ssc_libssl() != NULL))
+        return ssc_libssl();
     pthread_mutex_lock(&find_lock);
-    if ((table = atomic_load(&found)) == NULL) {
-        if (fill(RTLD_NEXT, &functions) ||
-            ((handle = libssl_handle()) != NULL && fill(handle, &functions))) {
-            table = &functions;
-            atomic_store(&found, table);
-        }
+    if (ssc_libssl() == NULL) {
+        const char *name = NULL;
+        void *handle;
+        if (fill(ssc_libssl_scope(caller, "SSL_CTX_new"), &tables[0]) ||
+            (dl_iterate_phdr(is_libssl, &name) != 0 && (handle = pinned(name)) != NULL &&
+             fill(handle, &tables[0])))
+            add_filled();
     }
     pthread_mutex_unlock(&find_lock);
-    return table;
+    return ssc_libssl();
 }
 
-const struct ssc_libssl *ssc_libssl(void)
+const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding)
 {
-    const struct ssc_libssl *table = atomic_load_explicit(&found, memory_order_acquire);
+    const struct ssc_libssl *table = NULL;
+    const unsigned n = atomic_load_explicit(&tables_len, memory_order_acquire);
 
-    return ssc_likely(table != NULL) ? table : find();
+    if (n == 0 || (ssc_likely(n == 1) && !deciding))
+        return NULL;
+    void *scope = ssc_libssl_scope(caller, "SSL_CTX_new");
+    SSL_CTX *(*make)(const SSL_METHOD *);
+    *(void **)&make = dlsym(scope, "SSL_CTX_new");
+    if (make == NULL || make == SSL_CTX_new || make == tables[0].SSL_CTX_new)
+        return NULL;
+    pthread_mutex_lock(&find_lock);
+    const unsigned len = atomic_load(&tables_len);
+    for (unsigned i = 1; i < len && table == NULL; i++) {
+        if (tables[i].SSL_CTX_new == make)
+            table = &tables[i];
+    }
+    if (table == NULL && len < MAX_LIBSSL && fill(scope, &tables[len]))
+        table = add_filled();
+    pthread_mutex_unlock(&find_lock);
+    return table != &tables[0] ? table : NULL;
+}
+
+static _Atomic bool calls_us;
+
+bool ssc_libssl_calls_us(void)
+{
+    return atomic_load_explicit(&calls_us, memory_order_relaxed);
+}
+
+void ssc_libssl_seen_calling_us(void)
+{
+    atomic_store_explicit(&calls_us, true, memory_order_relaxed);
 }
 
 void ssc_libssl_warn_order(void)

@@ -71,15 +71,16 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
     X(int, SSL_set_ex_data, (SSL *, int, void *))                                                  \
     X(void *, SSL_CTX_get_ex_data, (const SSL_CTX *, int))                                         \
     X(int, SSL_CTX_set_ex_data, (SSL_CTX *, int, void *))                                          \
+    X(const char *, OpenSSL_version, (int))                                                        \
     X(int, CRYPTO_get_ex_new_index, (int, long, void *, ssc_ex_new *, ssc_ex_dup *, ssc_ex_free *))\
     X(int, CRYPTO_set_ex_data, (void *, int, void *))                                              \
     X(void *, CRYPTO_get_ex_data, (const void *, int))
 #define SSC_LIBSSL_OPTIONAL(X)                                                                     \
-    X(SSL_CTX *, SSL_CTX_new_ex, (struct ossl_lib_ctx_st *, const char *, const SSL_METHOD *))     \
-    X(time_t, SSL_SESSION_set_time_ex, (SSL_SESSION *, time_t))
+    X(SSL_CTX *, SSL_CTX_new_ex, (struct ossl_lib_ctx_st *, const char *, const SSL_METHOD *))
 /* clang-format on */
 
 struct ssc_libssl {
+    bool complete; /* an OpenSSL with every function: its contexts can be attached */
 #define SSC_FIELD(type, name, args) type(*name) args;
     SSC_LIBSSL_FUNCTIONS(SSC_FIELD)
     SSC_LIBSSL_OPTIONAL(SSC_FIELD)
@@ -87,10 +88,57 @@ struct ssc_libssl {
 };
 
 /*
- * ssc_libssl finds the real functions at the first call and returns them, or
- * NULL if the process has no complete libssl (yet). Any thread.
+ * ssc_libssl returns the real functions of the libssl that is stood in front
+ * of: the first that was asked for something. NULL if none has been found yet.
+ * Of one that is not complete (LibreSSL, BoringSSL, before 1.1.1) only the
+ * function that was called may be used. Any thread.
  */
 const struct ssc_libssl *ssc_libssl(void);
+
+/*
+ * ssc_libssl_find is ssc_libssl, which first looks for a libssl on behalf of
+ * code at `caller` if none has been found.
+ */
+const struct ssc_libssl *ssc_libssl_find(const void *caller);
+
+/*
+ * ssc_libssl_foreign returns the functions of another libssl, if `caller` is
+ * linked with one: a Python extension may bring its own beside the system's.
+ * Our names hide both from their callers, so each entry point asks whom it
+ * stands for; contexts of a foreign libssl are left alone. NULL normally, at
+ * the cost of a load. `deciding` is set where a context is made: nobody can
+ * have one of a foreign libssl before that.
+ */
+const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding);
+
+/* SSC_PASS_FOREIGN ends an entry point with the foreign function, if the caller has one. */
+#define SSC_PASS_FOREIGN(name, ...)                                                                \
+    do {                                                                                           \
+        const struct ssc_libssl *foreign_ =                                                        \
+            ssc_libssl_foreign(__builtin_return_address(0), false);                                \
+        if (ssc_unlikely(foreign_ != NULL))                                                        \
+            return foreign_->name(__VA_ARGS__);                                                    \
+    } while (0)
+
+/* SSC_ENTER begins an entry point that libssl has too: `real` is the libssl it stands for, or NULL. */
+#define SSC_ENTER(name, ...)                                                                       \
+    SSC_PASS_FOREIGN(name, __VA_ARGS__);                                                           \
+    const struct ssc_libssl *real = ssc_libssl_find(__builtin_return_address(0))
+
+/*
+ * ssc_libssl_scope returns the handle for dlsym of the library to which the
+ * dynamic loader would bind the `symbol` of code at `caller`, were it not for
+ * us; RTLD_NEXT if it cannot be told.
+ */
+void *ssc_libssl_scope(const void *caller, const char *symbol);
+
+/*
+ * ssc_libssl_calls_us is true if the calls that libssl makes of its own
+ * functions have been seen to reach ours, which they do not in builds with
+ * -Bsymbolic. ssc_libssl_seen_calling_us notes it.
+ */
+bool ssc_libssl_calls_us(void);
+void ssc_libssl_seen_calling_us(void);
 
 /*
  * ssc_libssl_warn_order says on stderr if the program was linked so that

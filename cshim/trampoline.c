@@ -1,6 +1,6 @@
 #include "trampoline.h"
 
-#include <errno.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "cache.h"
@@ -121,6 +121,15 @@ void ssc_trampoline_remove(SSL_CTX *ctx, SSL_SESSION *sess)
     ssc_cache_removed(rec, sess);
 }
 
+/* Marked as not resumable. A session without an ID counts as such in libssl's answer, not in its deeds. */
+static bool marked(const SSL_SESSION *sess)
+{
+    unsigned int len = 0;
+
+    ssc_libssl()->SSL_SESSION_get_id(sess, &len);
+    return len > 0 && !ssc_libssl()->SSL_SESSION_is_resumable(sess);
+}
+
 SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int *copy)
 {
     const struct ssc_libssl *real = ssc_libssl();
@@ -131,13 +140,13 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
     if (rec == NULL || len < 0)
         return NULL;
     const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
-    const bool internal =
-        (mode & SSL_SESS_CACHE_NO_INTERNAL_LOOKUP) == 0 || ssc_config()->takeover;
+    const bool internal = (mode & SSL_SESS_CACHE_NO_INTERNAL_LOOKUP) == 0 || ssc_config()->takeover;
 
     ssc_fork_check();
     if (ssc_unlikely(ssc_runtime_unavailable() || !atomic_load(&rec->attached))) {
         /* libssl has passed its own cache by; what the parent had is still in the slots. */
-        sess = internal ? ssc_slot_find1(ssc_ctx_table(rec)->number, id, (size_t)len, real->SSL_version(ssl))
+        sess = internal ? ssc_slot_find1(ssc_ctx_table(rec)->number, id, (size_t)len,
+                                         real->SSL_version(ssl))
                         : NULL;
         ssc_ctx_detach(rec);
         if (sess != NULL) {
@@ -158,7 +167,7 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
         atomic_fetch_add_explicit(&rec->misses, 1, memory_order_relaxed);
     }
     sess = ssc_callback_get(rec, ssl, id, len, copy);
-    if (sess == NULL || !real->SSL_SESSION_is_resumable(sess))
+    if (sess == NULL || marked(sess))
         return sess;
     atomic_fetch_add_explicit(&rec->cb_hits, 1, memory_order_relaxed);
     ssc_count(app_hits, 1);
@@ -166,8 +175,7 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
         real->SSL_SESSION_up_ref(sess);
         *copy = 0;
     }
-    if ((atomic_load(&rec->mode) & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0 ||
-        ssc_config()->takeover)
+    if ((atomic_load(&rec->mode) & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0 || ssc_config()->takeover)
         ssc_cache_add(rec, sess);
     return sess;
 }
@@ -180,10 +188,14 @@ int ssc_trampoline_generate(SSL *ssl, unsigned char *id, unsigned int *len)
 
     if (cb == NULL && rec != NULL)
         cb = atomic_load(&rec->generate_cb);
-    if (cb == NULL || !cb(ssl, id, len))
+    if (cb == NULL) /* unset by another thread at this moment */
+        return getrandom(id, room, 0) == (ssize_t)room;
+    if (!cb(ssl, id, len))
         return 0;
-    /* Where libssl asks its own table for a conflict, ours has to be asked here. */
-    return *len == 0 || *len > room || !SSL_has_matching_session_id(ssl, id, *len);
+    /* libssl asks for conflicts itself; where it asks its own table, ours has to be asked here. */
+    if (ssc_libssl_calls_us() || *len == 0 || *len > room)
+        return 1;
+    return !SSL_has_matching_session_id(ssl, id, *len);
 }
 
 void ssc_connection_ended(const SSL *ssl, SSL_CTX *ctx)

@@ -23,7 +23,7 @@ mkdir "$objects"
 (cd "$objects" && ar x ../sscore.a)
 ld -r -o "$out/sscore.tmp.o" "$objects"/*.o
 objcopy \
-    --rename-section .init_array=ssc_go_init,alloc,load,data,contents \
+    --rename-section .init_array=ssc_go_init \
     --rename-section .rela.init_array=.relassc_go_init \
     --redefine-sym pthread_create=ssc_core_pthread_create \
     "$out/sscore.tmp.o"

@@ -1,0 +1,121 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// Pair is a line that stock libssl prints and the one that stands in its place
+// with the library in front.
+type Pair struct {
+	Program, Stock, Here string
+}
+
+// Divergence is one section of docs/DIVERGENCES.md.
+type Divergence struct {
+	ID       string
+	Title    string
+	Reason   string
+	Programs []string
+	Pairs    []Pair
+}
+
+var divergenceHeading = regexp.MustCompile(`^## (D[0-9]+) (.+)$`)
+
+// ReadDivergences reads docs/DIVERGENCES.md: sections "## D<n> title" with a
+// reason, "Program: <subject>" lines, and below such a line, in a code block,
+// pairs of lines "stock: ..." and "here: ...".
+func ReadDivergences(file string) ([]Divergence, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	divergences, err := parseDivergences(string(data))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return divergences, nil
+}
+
+func parseDivergences(text string) ([]Divergence, error) {
+	var all []Divergence
+	var current *Divergence
+	var program, stock string
+	inCode, pending := false, false
+	for number, line := range lines(text) {
+		fail := func(what string) error { return fmt.Errorf("line %d: %s", number+1, what) }
+		if heading := divergenceHeading.FindStringSubmatch(line); heading != nil && !inCode {
+			all = append(all, Divergence{ID: heading[1], Title: heading[2]})
+			current, program = &all[len(all)-1], ""
+			continue
+		}
+		if current == nil {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(line, "```"):
+			if inCode && pending {
+				return nil, fail("a stock line without its here line")
+			}
+			inCode = !inCode
+		case inCode && strings.HasPrefix(line, "stock: "):
+			if program == "" || pending {
+				return nil, fail("a stock line without a program, or two in a row")
+			}
+			stock, pending = strings.TrimPrefix(line, "stock: "), true
+		case inCode && strings.HasPrefix(line, "here: "):
+			if !pending {
+				return nil, fail("a here line without its stock line")
+			}
+			pending = false
+			current.Pairs = append(current.Pairs, Pair{program, stock, strings.TrimPrefix(line, "here: ")})
+		case inCode:
+			return nil, fail("neither a stock nor a here line")
+		case strings.HasPrefix(line, "Program: "):
+			program = strings.TrimSpace(strings.TrimPrefix(line, "Program: "))
+			current.Programs = append(current.Programs, program)
+		default:
+			current.Reason = strings.TrimSpace(current.Reason + "\n" + line)
+		}
+	}
+	if inCode {
+		return nil, fmt.Errorf("a code block is not closed")
+	}
+	return all, nil
+}
+
+// Compare compares the lines of a program's two runs. It returns the listed
+// pairs that occurred and a description of what differs beyond them, or "".
+func Compare(program string, stock, here []string, listed []Pair) (used []Pair, difference string) {
+	allowed := make(map[Pair]bool, len(listed))
+	for _, pair := range listed {
+		allowed[pair] = true
+	}
+	var report strings.Builder
+	heading := ""
+	for i := range max(len(stock), len(here)) {
+		a, b := lineAt(stock, i), lineAt(here, i)
+		if strings.HasPrefix(a, "-- ") {
+			heading = a
+		}
+		if a == b {
+			continue
+		}
+		pair := Pair{program, a, b}
+		if allowed[pair] && i < len(stock) && i < len(here) {
+			used = append(used, pair)
+			continue
+		}
+		fmt.Fprintf(&report, "line %d, below %q:\n  stock: %s\n  here:  %s\n", i+1, heading, a, b)
+	}
+	return used, report.String()
+}
+
+func lineAt(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return "(no line)"
+}
