@@ -19,13 +19,14 @@ type Divergence struct {
 	Title    string
 	Reason   string
 	Programs []string
+	Tests    []string // Go tests of this package
 	Pairs    []Pair
 }
 
 var divergenceHeading = regexp.MustCompile(`^## (D[0-9]+) (.+)$`)
 
 // ReadDivergences reads docs/DIVERGENCES.md: sections "## D<n> title" with a
-// reason, "Program: <subject>" lines, and below such a line, in a code block,
+// reason, "Program: <subject>" lines or "Test: <Go test>" lines, and below such a line, in a code block,
 // pairs of lines "stock: ..." and "here: ...".
 func ReadDivergences(file string) ([]Divergence, error) {
 	data, err := os.ReadFile(file)
@@ -76,6 +77,8 @@ func parseDivergences(text string) ([]Divergence, error) {
 		case strings.HasPrefix(line, "Program: "):
 			program = strings.TrimSpace(strings.TrimPrefix(line, "Program: "))
 			current.Programs = append(current.Programs, program)
+		case strings.HasPrefix(line, "Test: "):
+			current.Tests = append(current.Tests, strings.TrimSpace(strings.TrimPrefix(line, "Test: ")))
 		default:
 			current.Reason = strings.TrimSpace(current.Reason + "\n" + line)
 		}
