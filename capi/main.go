@@ -11,6 +11,7 @@ package main
 import "C"
 
 import (
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -37,6 +38,19 @@ func sscore_init(block *C.sscore_process) (ok C.int32_t) {
 	process = block
 	return 1
 }
+
+//export sscore_threads
+func sscore_threads(threads C.uint32_t) {
+	defer recovered(func() {})
+	// Each change stops the world for a moment, so there are few of them.
+	if want := 2 * int(threads); want > runtime.GOMAXPROCS(0) {
+		runtime.GOMAXPROCS(min(want, maxProcs))
+	}
+}
+
+// maxProcs bounds what sscore_threads asks of the scheduler. Beyond it threads
+// wait for each other.
+const maxProcs = 512
 
 // recovered ends a panic of an exported function: it is counted, and the
 // function returns the failure value that fail sets.

@@ -25,15 +25,15 @@ struct ssc_ctx {
     _Atomic(ssc_get_cb) get_cb;
     _Atomic(GEN_SESSION_CB) generate_cb;
 
-    _Atomic bool attached;        /* false: libssl's own cache serves, see ssc_ctx_detach */
-    _Atomic bool mirrored;        /* libssl's table is kept as a copy, see ssc_ctx_mirror */
+    _Atomic bool attached;             /* false: libssl's own cache serves, see ssc_ctx_detach */
+    _Atomic bool mirrored;             /* libssl's table is kept as a copy, see ssc_ctx_mirror */
     _Atomic(struct ssc_table *) table; /* never NULL */
-    struct ssc_table *own; /* the table it was made with, if it uses another's now */
+    struct ssc_table *own;             /* the table it was made with, if it uses another's now */
 
     /* counters that libssl no longer keeps, for SSL_CTX_sess_number(3) */
     _Atomic long cb_hits, misses, cache_full;
     _Atomic long clears[2]; /* automatic flushes done for clients [0] and servers [1] */
-    long detached_cb_hits; /* libssl's figure when the context was detached */
+    long detached_cb_hits;  /* libssl's figure when the context was detached */
 };
 
 /* ssc_ctx_of returns the record of an attached context, or NULL: libssl serves it alone. */

@@ -24,6 +24,13 @@
 /* The Go runtime reserves address space generously. */
 #define MIN_ADDRESS_SPACE (UINT64_C(1) << 30)
 
+/* Threads of the host that have called the core and not ended. */
+__thread bool ssc_thread_has_called;
+static _Atomic uint32_t callers;
+static uint32_t callers_told; /* guarded by start_lock */
+static pthread_key_t caller_ends;
+static bool have_caller_ends;
+
 static _Atomic int state = SSC_CORE_NOT_STARTED;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -91,8 +98,9 @@ static const char *obstacle(void)
 static char **arguments(void)
 {
     static char name[] = "libsesscache";
-    /* Threads of the host are not to be interrupted by the runtime's SIGURG. */
-    static char debug[] = "GODEBUG=asyncpreemptoff=1";
+    /* Threads of the host are not to be interrupted by the runtime's SIGURG, nor
+     * files of the host's control group to be opened and watched. */
+    static char debug[] = "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0";
     static const unsigned long types[] = {AT_PAGESZ, AT_HWCAP,  AT_CLKTCK,      AT_SECURE,
                                           AT_RANDOM, AT_HWCAP2, AT_SYSINFO_EHDR};
     static unsigned long block[4 + 2 * (sizeof types / sizeof *types + 1)];
@@ -159,6 +167,27 @@ static bool run_initialisers(void)
     return ok;
 }
 
+static void caller_ended(void *unused)
+{
+    (void)unused;
+    atomic_fetch_sub(&callers, 1);
+}
+
+void ssc_runtime_enter_first(void)
+{
+    ssc_thread_has_called = true;
+    /* Any value but NULL makes the end of the thread known. */
+    if (!have_caller_ends || pthread_setspecific(caller_ends, &callers) != 0)
+        return;
+    const uint32_t now = atomic_fetch_add(&callers, 1) + 1;
+    pthread_mutex_lock(&start_lock);
+    if (now > callers_told) {
+        callers_told = now;
+        sscore_threads(now);
+    }
+    pthread_mutex_unlock(&start_lock);
+}
+
 static uint64_t now_ns(void)
 {
     struct timespec ts;
@@ -184,6 +213,7 @@ static void start(void)
         set_state(SSC_CORE_UNAVAILABLE);
         return;
     }
+    have_caller_ends = pthread_key_create(&caller_ends, caller_ended) == 0;
     ssc_process()->core_start_ns = now_ns() - began;
     set_state(SSC_CORE_RUNNING);
 }

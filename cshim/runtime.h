@@ -18,6 +18,18 @@ bool ssc_runtime_start(void);
 /* ssc_runtime_running is true if the core answers in this process. */
 bool ssc_runtime_running(void);
 
+/*
+ * ssc_runtime_enter precedes each call of the core but for those of set-up: it
+ * counts the threads of the host that call, for sscore_threads. It costs a load.
+ */
+void ssc_runtime_enter_first(void);
+extern __thread bool ssc_thread_has_called;
+static inline void ssc_runtime_enter(void)
+{
+    if (ssc_unlikely(!ssc_thread_has_called))
+        ssc_runtime_enter_first();
+}
+
 /* ssc_runtime_unavailable is true if the core will never answer in this process. */
 bool ssc_runtime_unavailable(void);
 

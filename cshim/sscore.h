@@ -91,6 +91,13 @@ typedef struct sscore_process {
  */
 int32_t sscore_init(sscore_process *process);
 
+/*
+ * sscore_threads says how many threads of the host call the core. A thread that
+ * has called keeps its processor of the Go scheduler for some milliseconds, so
+ * there are to be more of them than threads.
+ */
+void sscore_threads(uint32_t threads);
+
 /* sscore_table_new makes a table that holds `capacity` sessions, 0 for no limit. 0 on failure. */
 sscore_table sscore_table_new(uint64_t capacity);
 

@@ -5,6 +5,8 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 
 typedef void *thread_main(void *);
 
@@ -22,8 +24,34 @@ static struct parked *reserve;
 static unsigned reserve_len;
 static unsigned long parked_ever;
 static _Atomic bool reserve_first;
+static _Atomic unsigned asked; /* threads that the core has asked for */
+
+/*
+ * The second thread of the runtime is its monitor (runtime.sysmon), which looks
+ * after the others every 20 microseconds for a while after each call from C:
+ * in a server with a thousand calls a second, for ever. The kernel may wake it
+ * as late as this, with some other timer; nothing waits for it here as long as
+ * there are processors for all threads that call (see ssc_runtime_enter).
+ */
+#define MONITOR 2
+#define MONITOR_SLACK_NS 10000000ul
 
 /* What scripts/go-core.sh puts in the place of the core's pthread_create. */
+/* What a thread of the core is to run, where something is to be done before. */
+struct start {
+    thread_main *run;
+    void *arg;
+};
+
+static void *run_monitor(void *arg)
+{
+    const struct start start = *(struct start *)arg;
+
+    free(arg);
+    prctl(PR_SET_TIMERSLACK, MONITOR_SLACK_NS, 0, 0, 0);
+    return start.run(start.arg);
+}
+
 int ssc_core_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main *run,
                             void *arg);
 
@@ -97,6 +125,14 @@ void ssc_threads_serve_reserve_first(bool first)
 int ssc_core_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main *run,
                             void *arg)
 {
+    if (atomic_fetch_add(&asked, 1) + 1 == MONITOR) {
+        struct start *start = malloc(sizeof *start);
+        if (start != NULL) {
+            *start = (struct start){.run = run, .arg = arg};
+            run = run_monitor;
+            arg = start;
+        }
+    }
     if (atomic_load(&reserve_first) && serve_from_reserve(run, arg))
         return 0;
     const int err = pthread_create(thread, attr, run, arg);

@@ -59,14 +59,14 @@ typedef int (*GEN_SESSION_CB)(SSL *ssl, unsigned char *id, unsigned int *id_len)
 
 #ifndef SSL_SESS_CACHE_OFF
 /* Bits of the session cache mode; see SSL_CTX_set_session_cache_mode(3). */
-#define SSL_SESS_CACHE_OFF 0x0000                /* no session is cached */
-#define SSL_SESS_CACHE_CLIENT 0x0001             /* sessions of clients are cached */
-#define SSL_SESS_CACHE_SERVER 0x0002             /* sessions of servers are cached; default */
+#define SSL_SESS_CACHE_OFF 0x0000    /* no session is cached */
+#define SSL_SESS_CACHE_CLIENT 0x0001 /* sessions of clients are cached */
+#define SSL_SESS_CACHE_SERVER 0x0002 /* sessions of servers are cached; default */
 #define SSL_SESS_CACHE_BOTH (SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_SERVER)
 #define SSL_SESS_CACHE_NO_AUTO_CLEAR 0x0080      /* expired sessions stay until flushed */
 #define SSL_SESS_CACHE_NO_INTERNAL_LOOKUP 0x0100 /* look up in get_cb only */
 #define SSL_SESS_CACHE_NO_INTERNAL_STORE 0x0200  /* store by the application only */
-#define SSL_SESS_CACHE_NO_INTERNAL \
+#define SSL_SESS_CACHE_NO_INTERNAL                                                                 \
     (SSL_SESS_CACHE_NO_INTERNAL_LOOKUP | SSL_SESS_CACHE_NO_INTERNAL_STORE)
 #endif
 #ifndef SSL_SESS_CACHE_UPDATE_TIME
