@@ -19,8 +19,8 @@
  */
 struct removal {
     SSL_CTX *ctx;
-    SSL_SESSION *sess;
-    bool mark_only; /* the session is dropped by us; libssl just marks it */
+    SSL_SESSION *sess; /* NULL: any */
+    bool mark_only;    /* the session is dropped by us; libssl just marks it */
     bool found;
 };
 static __thread struct removal *removal;
@@ -46,9 +46,12 @@ static bool key_of(const SSL_SESSION *sess, sscore_key *key)
     return true;
 }
 
+/* From 3.3 on libssl counts nanoseconds in 64 bits; so many seconds are beyond them. */
+#define NANOSECOND_RANGE ((int64_t)(UINT64_MAX / 1000000000u))
+
 /*
- * The last second of the session's life. A sum beyond the clock's range never
- * comes; nor, for libssl 3.0 and later, does that of a session from before 1970.
+ * The last second of the session's life. A sum beyond the range of libssl's
+ * clock never comes; nor, from 3.0 on, does that of a session from before 1970.
  */
 static int64_t expiry_of(const SSL_SESSION *sess)
 {
@@ -59,7 +62,19 @@ static int64_t expiry_of(const SSL_SESSION *sess)
 
     if (time < 0 || __builtin_add_overflow(time, timeout > 0 ? timeout : 0, &expiry))
         return SSCORE_NEVER;
+    if (real->SSL_SESSION_set_time_ex != NULL && expiry >= NANOSECOND_RANGE)
+        return SSCORE_NEVER;
     return expiry;
+}
+
+static void set_to_now(SSL_SESSION *sess)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (real->SSL_SESSION_set_time_ex != NULL)
+        real->SSL_SESSION_set_time_ex(sess, time(NULL));
+    else
+        real->SSL_SESSION_set_time(sess, (long)time(NULL));
 }
 
 /* libssl alone can mark a session as not resumable, and only its remove function does. */
@@ -137,7 +152,7 @@ int ssc_cache_add(struct ssc_ctx *rec, SSL_SESSION *sess)
     if (table == 0 || !key_of(sess, &key))
         goto out;
     if ((atomic_load_explicit(&rec->mode, memory_order_relaxed) & SSL_SESS_CACHE_UPDATE_TIME) != 0)
-        real->SSL_SESSION_set_time(sess, (long)time(NULL));
+        set_to_now(sess);
 
     real->SSL_SESSION_up_ref(sess);
     const sscore_ref ref = ssc_slot_new(sess, ssc_ctx_table(rec)->number);
@@ -234,7 +249,7 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
     sscore_ref ref = 0;
     sscore_key key;
 
-    if (frame != NULL && (frame->ctx != rec->ctx || frame->sess != sess))
+    if (frame != NULL && (frame->ctx != rec->ctx || (frame->sess != NULL && frame->sess != sess)))
         frame = NULL;
     if (frame != NULL && frame->mark_only)
         return;
@@ -243,9 +258,14 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
     removal = NULL;
     if (table != 0 && key_of(sess, &key) &&
         sscore_remove(table, &key, 0, (int64_t)time(NULL), &ref)) {
-        if (frame != NULL)
-            frame->found = true;
         ssc_slot_close(ref);
+        if (frame != NULL) {
+            frame->found = true;
+            /* Another thread may have added it to libssl's copy since libssl
+             * looked there for us. */
+            if (atomic_load(&rec->mirrored))
+                mark_not_resumable(rec, sess);
+        }
     }
     errno = saved_errno;
     ssc_callback_remove(rec, sess);
@@ -264,6 +284,9 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
     if (table != 0 && key_of(sess, &key) &&
         sscore_remove(table, &key, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL), &ref)) {
         ssc_slot_close(ref);
+        /* Out of libssl's copy it comes only with the mark; early data asks there. */
+        if (atomic_load(&rec->mirrored))
+            mark_not_resumable(rec, sess);
         ssc_slot_release(ref);
     }
     errno = saved_errno;
@@ -286,6 +309,23 @@ void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all)
     if (cursor != NULL)
         sscore_done(cursor);
     errno = saved_errno;
+}
+
+void ssc_cache_end(struct ssc_ctx *rec)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    struct removal frame = {.ctx = rec->ctx, .mark_only = true};
+    struct removal *outer = removal;
+
+    ssc_cache_flush(rec, 0, true);
+    if (!atomic_load(&rec->mirrored))
+        return;
+    removal = &frame;
+    if (real->SSL_CTX_flush_sessions_ex != NULL)
+        real->SSL_CTX_flush_sessions_ex(rec->ctx, 0);
+    else
+        real->SSL_CTX_flush_sessions(rec->ctx, 0);
+    removal = outer;
 }
 
 void ssc_cache_moved(SSL_SESSION *sess)

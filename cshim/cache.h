@@ -40,6 +40,9 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess);
 /* ssc_cache_flush drops what expired before `tm`, or all. */
 void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all);
 
+/* ssc_cache_end drops all, also what libssl's copy alone may still have. */
+void ssc_cache_end(struct ssc_ctx *rec);
+
 /* ssc_cache_moved gives a session whose time or timeout changed its new place, where it is cached. */
 void ssc_cache_moved(SSL_SESSION *sess);
 

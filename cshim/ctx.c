@@ -22,16 +22,19 @@ static _Atomic bool have_indices;
 static pthread_mutex_t contexts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ssc_ctx *contexts;
 
+/*
+ * The connection keeps a reference to the context it was made from as the owner
+ * of its sessions, whatever SSL_set_SSL_CTX does later. Up to 3.1 SSL_new has
+ * set it when this runs; else ssc_ctx_connection_made does the same.
+ */
 static void ssl_made(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
 {
     (void)ptr, (void)argl, (void)argp;
-    /* SSL_new has set the context by now. The connection keeps a reference to
-     * it as the owner of its sessions, whatever SSL_set_SSL_CTX does later. */
     const struct ssc_libssl *real = ssc_libssl();
     real->CRYPTO_set_ex_data(ad, idx, real->SSL_get_SSL_CTX(parent));
 }
 
-/* SSL_new copies the context's callback to the connection, so that later changes pass it by. */
+/* SSL_new copies the context's ID callback, so that later changes of it pass the connection by. */
 static void ssl_made_generate(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
 {
     (void)ptr, (void)argl, (void)argp;
@@ -43,13 +46,30 @@ static void ssl_made_generate(void *parent, void *ptr, void *ad, int idx, long a
         real->CRYPTO_set_ex_data(ad, idx, (void *)cb);
 }
 
+void ssc_ctx_connection_made(SSL *ssl)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    if (!atomic_load_explicit(&have_indices, memory_order_acquire) ||
+        real->SSL_get_ex_data(ssl, ssl_ctx_index) != NULL)
+        return;
+    SSL_CTX *ctx = real->SSL_get_SSL_CTX(ssl);
+    struct ssc_ctx *rec = ssc_ctx_record(ctx);
+    const GEN_SESSION_CB cb = rec != NULL ? atomic_load(&rec->generate_cb) : NULL;
+
+    real->SSL_set_ex_data(ssl, ssl_ctx_index, ctx);
+    if (cb != NULL)
+        real->SSL_set_ex_data(ssl, ssl_generate_index, (void *)cb);
+}
+
 static void ssl_freed(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
 {
     (void)ad, (void)idx, (void)argl, (void)argp;
     /* From 3.2 on SSL_free has dropped the owner of the sessions by now; what
      * it still holds is the present context. Only servers have two. */
-    if (ptr != NULL && ptr == ssc_libssl()->SSL_get_SSL_CTX(parent))
-        ssc_connection_ended(parent, ptr);
+    SSL_CTX *ctx = ssc_libssl()->SSL_get_SSL_CTX(parent);
+    if (ctx != NULL && (ptr == NULL || ptr == ctx))
+        ssc_connection_ended(parent, ctx);
 }
 
 static int ssl_duplicated(void *to, const void *from, void **from_d, int idx, long argl, void *argp)
@@ -77,7 +97,7 @@ static void ctx_freed(void *parent, void *ptr, void *ad, int idx, long argl, voi
     if (atomic_fetch_sub(&table->users, 1) == 1) {
         /* Where libssl's call of SSL_CTX_flush_sessions reaches us, nothing is left to do. */
         if (ssc_runtime_running())
-            ssc_cache_flush(rec, 0, true);
+            ssc_cache_end(rec);
         else if (atomic_load(&rec->attached))
             ssc_slot_drain(table->number, end_of_session, rec);
         ssc_table_free(table);

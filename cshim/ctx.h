@@ -65,6 +65,9 @@ void ssc_ctx_apply_mode(struct ssc_ctx *rec);
  */
 SSL_CTX *ssc_ctx_of_ssl(const SSL *ssl);
 
+/* ssc_ctx_connection_made notes what a new connection takes over from its context. */
+void ssc_ctx_connection_made(SSL *ssl);
+
 /* ssc_ssl_generate_cb is the connection's own ID callback; ssc_ssl_set_generate_cb sets it. */
 GEN_SESSION_CB ssc_ssl_generate_cb(const SSL *ssl);
 bool ssc_ssl_set_generate_cb(SSL *ssl, GEN_SESSION_CB cb);

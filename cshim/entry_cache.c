@@ -41,24 +41,42 @@ SSC_EXPORT int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *sess)
     return SSL_CTX_remove_session(ctx, sess);
 }
 
-SSC_EXPORT void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm)
+/* From 3.4 on libssl's SSL_CTX_flush_sessions calls SSL_CTX_flush_sessions_ex: that is ours. */
+static void flush_by_libssl(const struct ssc_libssl *real, SSL_CTX *ctx, time_t tm)
 {
-    SSC_ENTER(SSL_CTX_flush_sessions, ctx, tm);
+    if (real->SSL_CTX_flush_sessions_ex != NULL)
+        real->SSL_CTX_flush_sessions_ex(ctx, tm);
+    else
+        real->SSL_CTX_flush_sessions(ctx, (long)tm);
+}
+
+static void flush(const void *caller, SSL_CTX *ctx, time_t tm)
+{
+    const struct ssc_libssl *foreign = ssc_libssl_foreign(caller, false);
+    const struct ssc_libssl *real = ssc_libssl_find(caller);
 
     if (real == NULL || ctx == NULL)
         return;
+    if (foreign != NULL) {
+        flush_by_libssl(foreign, ctx, tm);
+        return;
+    }
     struct ssc_ctx *rec = ssc_ctx_of(ctx);
     if (rec == NULL)
-        real->SSL_CTX_flush_sessions(ctx, tm);
+        flush_by_libssl(real, ctx, tm);
     /* The end of a context is not the end of a cache that others share. */
     else if (!ssc_ctx_being_freed(ctx) || atomic_load(&ssc_ctx_table(rec)->users) == 1)
         ssc_cache_flush(rec, tm, tm == 0);
 }
 
+SSC_EXPORT void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm)
+{
+    flush(__builtin_return_address(0), ctx, (time_t)tm);
+}
+
 SSC_EXPORT void SSL_CTX_flush_sessions_ex(SSL_CTX *ctx, time_t tm)
 {
-    SSC_PASS_FOREIGN(SSL_CTX_flush_sessions, ctx, (long)tm);
-    SSL_CTX_flush_sessions(ctx, (long)tm);
+    flush(__builtin_return_address(0), ctx, tm);
 }
 
 SSC_EXPORT struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx)

@@ -60,6 +60,22 @@ SSC_EXPORT SSL_CTX *SSL_CTX_new_ex(struct ossl_lib_ctx_st *libctx, const char *p
     return attached(real->SSL_CTX_new_ex(libctx, propq, method));
 }
 
+/*
+ * Seen for what a connection takes over from its context: from 3.2 on libssl
+ * has not set it yet when the functions of our places in SSL run.
+ */
+SSC_EXPORT SSL *SSL_new(SSL_CTX *ctx)
+{
+    SSC_ENTER(SSL_new, ctx);
+
+    if (real == NULL)
+        return NULL;
+    SSL *ssl = real->SSL_new(ctx);
+    if (ssl != NULL)
+        ssc_ctx_connection_made(ssl);
+    return ssl;
+}
+
 /* Seen only to tell libssl's flush at the end of a context from the application's. */
 SSC_EXPORT void SSL_CTX_free(SSL_CTX *ctx)
 {

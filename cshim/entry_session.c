@@ -11,27 +11,30 @@ static void moved(SSL_SESSION *sess)
     ssc_cache_moved(sess);
 }
 
-SSC_EXPORT long SSL_SESSION_set_time(SSL_SESSION *sess, long t)
+/* From 3.3 on libssl's SSL_SESSION_set_time calls SSL_SESSION_set_time_ex: that is ours. */
+static time_t set_time(const void *caller, SSL_SESSION *sess, time_t t)
 {
-    SSC_ENTER(SSL_SESSION_set_time, sess, t);
+    const struct ssc_libssl *foreign = ssc_libssl_foreign(caller, false);
+    const struct ssc_libssl *real = foreign != NULL ? foreign : ssc_libssl_find(caller);
 
     if (real == NULL)
         return 0;
-    const long result = real->SSL_SESSION_set_time(sess, t);
-    moved(sess);
+    const time_t result = real->SSL_SESSION_set_time_ex != NULL
+                              ? real->SSL_SESSION_set_time_ex(sess, t)
+                              : (time_t)real->SSL_SESSION_set_time(sess, (long)t);
+    if (foreign == NULL)
+        moved(sess);
     return result;
+}
+
+SSC_EXPORT long SSL_SESSION_set_time(SSL_SESSION *sess, long t)
+{
+    return (long)set_time(__builtin_return_address(0), sess, (time_t)t);
 }
 
 SSC_EXPORT time_t SSL_SESSION_set_time_ex(SSL_SESSION *sess, time_t t)
 {
-    /* libssl has this function from 3.3 on; on a 64-bit machine it is the other. */
-    SSC_ENTER(SSL_SESSION_set_time, sess, (long)t);
-
-    if (real == NULL)
-        return 0;
-    const time_t result = real->SSL_SESSION_set_time(sess, (long)t);
-    moved(sess);
-    return result;
+    return set_time(__builtin_return_address(0), sess, t);
 }
 
 SSC_EXPORT long SSL_SESSION_set_timeout(SSL_SESSION *sess, long t)

@@ -63,6 +63,7 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
     X(int, SSL_SESSION_up_ref, (SSL_SESSION *))                                                    \
     X(void, SSL_SESSION_free, (SSL_SESSION *))                                                     \
     X(SSL_CTX *, SSL_get_SSL_CTX, (const SSL *))                                                   \
+    X(SSL *, SSL_new, (SSL_CTX *))                                                                 \
     X(int, SSL_version, (const SSL *))                                                             \
     X(int, SSL_is_server, (const SSL *))                                                           \
     X(uint64_t, SSL_get_options, (const SSL *))                                                    \
@@ -76,7 +77,9 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
     X(int, CRYPTO_set_ex_data, (void *, int, void *))                                              \
     X(void *, CRYPTO_get_ex_data, (const void *, int))
 #define SSC_LIBSSL_OPTIONAL(X)                                                                     \
-    X(SSL_CTX *, SSL_CTX_new_ex, (struct ossl_lib_ctx_st *, const char *, const SSL_METHOD *))
+    X(SSL_CTX *, SSL_CTX_new_ex, (struct ossl_lib_ctx_st *, const char *, const SSL_METHOD *))     \
+    X(void, SSL_CTX_flush_sessions_ex, (SSL_CTX *, time_t))                                        \
+    X(time_t, SSL_SESSION_set_time_ex, (SSL_SESSION *, time_t))
 /* clang-format on */
 
 struct ssc_libssl {

@@ -160,6 +160,10 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
         ssc_cache_mirror(rec);
     if (internal) {
         sess = ssc_cache_lookup(rec, id, (size_t)len, real->SSL_version(ssl));
+        if (sess != NULL && marked(sess)) {
+            real->SSL_SESSION_free(sess);
+            return NULL;
+        }
         if (sess != NULL) {
             *copy = 0;
             return sess;
@@ -167,8 +171,14 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
         atomic_fetch_add_explicit(&rec->misses, 1, memory_order_relaxed);
     }
     sess = ssc_callback_get(rec, ssl, id, len, copy);
-    if (sess == NULL || marked(sess))
-        return sess;
+    if (sess == NULL)
+        return NULL;
+    if (marked(sess)) {
+        /* libssl ignores it from 3.0 on; 1.1.1 would fail the handshake. */
+        if (*copy == 0)
+            real->SSL_SESSION_free(sess);
+        return NULL;
+    }
     atomic_fetch_add_explicit(&rec->cb_hits, 1, memory_order_relaxed);
     ssc_count(app_hits, 1);
     if (*copy) {

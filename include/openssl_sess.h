@@ -99,6 +99,13 @@ SSL_CTX *SSL_CTX_new_ex(struct ossl_lib_ctx_st *libctx, const char *propq,
 void SSL_CTX_free(SSL_CTX *ctx);
 
 /*
+ * SSL_new makes a connection of the context, which owns the connection's
+ * sessions from then on, also when SSL_set_SSL_CTX gives it another. Returns
+ * it, freed by SSL_free, or NULL. Follows SSL_new(3).
+ */
+SSL *SSL_new(SSL_CTX *ctx);
+
+/*
  * SSL_CTX_ctrl answers the commands behind the macros of the session cache:
  * SSL_CTRL_SET_SESS_CACHE_MODE and _SIZE (44, 42) return the value before,
  * their getters (45, 43) the application's value, and the counters
