@@ -85,14 +85,15 @@ $(BUILD)/libsesscache.map: cshim/exports.list scripts/version-script.sh
 	$(Q)scripts/version-script.sh $< > $@
 
 # variant: the shim, the library and the C tests under directory $(1), with the
-# further flags $(2). The Go objects are the same in each.
+# further flags $(2); the tests have the sources $(3) too. The Go objects are the
+# same in each.
 define variant
 $(1)/obj/cshim/%.o: cshim/%.c scripts/compile.opts $(BUILD)/flags
 	$$(say) CC $$@
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(SHIM_CFLAGS) $$(OPTIMIZE) $$(CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
 
-$(1)/obj/tests/c/%.o: tests/c/%.c $(BUILD)/flags
+$(1)/obj/tests/%.o: tests/%.c $(BUILD)/flags
 	$$(say) CC $$@
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(PROGRAM_CFLAGS) -Itests/c $$(OPTIMIZE) $$(CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
@@ -104,15 +105,15 @@ $(1)/libsesscache.so: $(SHIM_SOURCES:%.c=$(1)/obj/%.o) $(BUILD)/core/sscore.o \
 	    -o $$@ $$(filter %.o,$$^) -lpthread -ldl
 
 $(TEST_SUBJECTS:%=$(1)/tests/c/%): $(1)/tests/c/%: $(1)/obj/tests/c/test_%.o \
-    $(TEST_COMMON:%.c=$(1)/obj/%.o)
+    $(patsubst %.c,$(1)/obj/%.o,$(TEST_COMMON) $(3))
 	$$(say) LD $$@
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PROGRAM_LIBS)
 
 -include $(wildcard $(1)/obj/*/*.d $(1)/obj/*/*/*.d)
 endef
-$(eval $(call variant,$(BUILD),))
-$(eval $(call variant,$(ASAN),$(SANITIZE)))
+$(eval $(call variant,$(BUILD),,))
+$(eval $(call variant,$(ASAN),$(SANITIZE),$(wildcard tests/asan/*.c)))
 
 $(BUILD)/obj/tools/%.o: tools/%.c $(BUILD)/flags
 	$(say) CC $@

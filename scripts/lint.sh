@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t c_files < <(find include cshim tests/c tools examples -name '*.[ch]' | sort)
+mapfile -t c_files < <(find include cshim tests/c tests/asan tools examples -name '*.[ch]' | sort)
 mapfile -t go_files < <(find . -name '*.go' -not -path './build/*' -not -path './out/*' | sort)
 mapfile -t scripts < <(find scripts .ci -name '*.sh' -o -path .ci/run | sort)
 most_lines=500
@@ -21,9 +21,9 @@ if [ "${1:-check}" = fix ]; then
 fi
 
 status=0
-unformatted=$(gofmt -l "${go_files[@]}")
-if [ -n "$unformatted" ]; then
-    printf 'not formatted: %s\n' $unformatted
+mapfile -t unformatted < <(gofmt -l "${go_files[@]}")
+if [ ${#unformatted[@]} -gt 0 ]; then
+    printf 'not formatted: %s\n' "${unformatted[@]}"
     status=1
 fi
 clang-format --dry-run -Werror "${c_files[@]}" || status=1

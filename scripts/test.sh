@@ -44,11 +44,11 @@ asan_tests() {
     # The sanitizer's runtime has to come first of what is preloaded.
     SESSCACHE_PRELOAD_FIRST=$(gcc -print-file-name=libasan.so)
     export SESSCACHE_PRELOAD_FIRST
+    export SESSCACHE_ASAN=1
     export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
     export UBSAN_OPTIONS=print_stacktrace=1
-    export LSAN_OPTIONS=suppressions=$root/scripts/lsan.supp:print_suppressions=0
     run "sanitized" go test -json -count=1 -timeout 20m ./tests/go/conformance
-    unset SESSCACHE_PRELOAD_FIRST ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+    unset SESSCACHE_PRELOAD_FIRST SESSCACHE_ASAN ASAN_OPTIONS UBSAN_OPTIONS
 }
 
 case "$what" in

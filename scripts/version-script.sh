@@ -4,14 +4,14 @@
 # our own would keep the dynamic linker from interposing our symbols.
 set -euo pipefail
 
-symbols=$(sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$1")
-if [ -z "$symbols" ]; then
+mapfile -t symbols < <(sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$1")
+if [ ${#symbols[@]} -eq 0 ]; then
     echo "$1: no symbol is listed" >&2
     exit 1
 fi
 echo "{"
 echo "global:"
-printf '    %s;\n' $symbols
+printf '    %s;\n' "${symbols[@]}"
 echo "local:"
 echo "    *;"
 echo "};"
