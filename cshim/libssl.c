@@ -93,6 +93,31 @@ void *ssc_libssl_scope(const void *caller, const char *symbol)
     return object != NULL ? object : RTLD_NEXT;
 }
 
+static int find_code(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct ssc_libssl *table = arg;
+    const uintptr_t function = (uintptr_t)table->SSL_CTX_new;
+
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        const uintptr_t end = start + info->dlpi_phdr[i].p_memsz;
+        if (info->dlpi_phdr[i].p_type == PT_LOAD && function >= start && function < end) {
+            table->code = start;
+            table->code_end = end;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+bool ssc_libssl_is(const void *address)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    return real != NULL && (uintptr_t)address >= real->code && (uintptr_t)address < real->code_end;
+}
+
 /* Fills the table from one place. False if there is no libssl. */
 static bool fill(void *handle, struct ssc_libssl *table)
 {
@@ -111,6 +136,7 @@ static bool fill(void *handle, struct ssc_libssl *table)
 #undef SSC_WANTED
 #undef SSC_REQUIRED
 #undef SSC_FIND
+    dl_iterate_phdr(find_code, table);
     table->complete = complete && strncmp(table->OpenSSL_version(0), "OpenSSL ", 8) == 0;
     /* A search that begins with the program finds us first. */
     return table->SSL_CTX_new != NULL && table->SSL_CTX_new != SSL_CTX_new;

@@ -83,7 +83,8 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
 /* clang-format on */
 
 struct ssc_libssl {
-    bool complete; /* an OpenSSL with every function: its contexts can be attached */
+    bool complete;            /* an OpenSSL with every function: its contexts can be attached */
+    uintptr_t code, code_end; /* where its code lies */
 #define SSC_FIELD(type, name, args) type(*name) args;
     SSC_LIBSSL_FUNCTIONS(SSC_FIELD)
     SSC_LIBSSL_OPTIONAL(SSC_FIELD)
@@ -127,6 +128,9 @@ const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding);
 #define SSC_ENTER(name, ...)                                                                       \
     SSC_PASS_FOREIGN(name, __VA_ARGS__);                                                           \
     const struct ssc_libssl *real = ssc_libssl_find(__builtin_return_address(0))
+
+/* ssc_libssl_is is true if `address` lies in the code of the libssl of ssc_libssl. */
+bool ssc_libssl_is(const void *address);
 
 /*
  * ssc_libssl_scope returns the handle for dlsym of the library to which the
