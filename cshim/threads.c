@@ -10,7 +10,7 @@
 
 typedef void *thread_main(void *);
 
-/* A parked thread, on that thread's own stack. */
+/* A thread of the reserve, which waits to be told what to run. */
 struct parked {
     struct parked *next;
     sem_t wake;
@@ -19,10 +19,8 @@ struct parked {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
 static struct parked *reserve;
 static unsigned reserve_len;
-static unsigned long parked_ever;
 static _Atomic bool reserve_first;
 static _Atomic unsigned asked; /* threads that the core has asked for */
 
@@ -55,22 +53,20 @@ static void *run_monitor(void *arg)
 int ssc_core_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main *run,
                             void *arg);
 
-static void *park(void *unused)
+static void *park(void *arg)
 {
-    struct parked self = {.next = NULL};
+    struct parked *self = arg;
 
-    (void)unused;
-    sem_init(&self.wake, 0, 0);
-    pthread_mutex_lock(&lock);
-    self.next = reserve;
-    reserve = &self;
-    reserve_len++;
-    parked_ever++;
-    pthread_cond_signal(&arrived);
-    pthread_mutex_unlock(&lock);
-    while (sem_wait(&self.wake) != 0 && errno == EINTR)
+    while (sem_wait(&self->wake) != 0 && errno == EINTR)
         ;
-    return self.run(self.arg);
+    thread_main *const run = self->run;
+    arg = self->arg;
+    /* Who woke us may still be in sem_post. */
+    pthread_mutex_lock(&lock);
+    pthread_mutex_unlock(&lock);
+    sem_destroy(&self->wake);
+    free(self);
+    return run(arg);
 }
 
 /* Gives `run` to a parked thread. False if there is none. */
@@ -81,13 +77,31 @@ static bool serve_from_reserve(thread_main *run, void *arg)
     if (thread != NULL) {
         reserve = thread->next;
         reserve_len--;
+        thread->run = run;
+        thread->arg = arg;
+        sem_post(&thread->wake);
     }
     pthread_mutex_unlock(&lock);
+    return thread != NULL;
+}
+
+/* With the lock held: one more thread. It need not have arrived when it is given its work. */
+static bool park_one(const pthread_attr_t *attr)
+{
+    struct parked *thread = calloc(1, sizeof *thread);
+    pthread_t id;
+
     if (thread == NULL)
         return false;
-    thread->run = run;
-    thread->arg = arg;
-    sem_post(&thread->wake);
+    sem_init(&thread->wake, 0, 0);
+    if (pthread_create(&id, attr, park, thread) != 0) {
+        sem_destroy(&thread->wake);
+        free(thread);
+        return false;
+    }
+    thread->next = reserve;
+    reserve = thread;
+    reserve_len++;
     return true;
 }
 
@@ -95,22 +109,15 @@ bool ssc_threads_reserve(unsigned n)
 {
     pthread_attr_t attr;
     sigset_t all, mask;
-    unsigned created = 0;
-    pthread_t thread;
 
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
     pthread_mutex_lock(&lock);
-    const unsigned have = reserve_len;
-    const unsigned long before = parked_ever;
-    while (have + created < n && pthread_create(&thread, &attr, park, NULL) == 0)
-        created++;
-    /* A thread that was created is there only when it has parked itself. */
-    while (parked_ever - before < created)
-        pthread_cond_wait(&arrived, &lock);
-    const bool enough = have + created >= n;
+    while (reserve_len < n && park_one(&attr))
+        ;
+    const bool enough = reserve_len >= n;
     pthread_mutex_unlock(&lock);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     pthread_attr_destroy(&attr);
@@ -144,7 +151,6 @@ int ssc_core_pthread_create(pthread_t *thread, const pthread_attr_t *attr, threa
 void ssc_threads_forked(void)
 {
     pthread_mutex_init(&lock, NULL);
-    pthread_cond_init(&arrived, NULL);
     reserve = NULL;
     reserve_len = 0;
     atomic_store(&reserve_first, false);
