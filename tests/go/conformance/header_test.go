@@ -84,6 +84,42 @@ func TestHeader(t *testing.T) {
 	}
 }
 
+// The lines of OpenSSL beside the system's that the header has to agree with.
+var otherLines = []string{"1.1.1", "3.5", "3.6", "4.0"}
+
+// TestHeader_OtherLines compiles the header after and before the OpenSSL
+// headers of other lines, which scripts/openssl-headers.sh fetches.
+func TestHeader_OtherLines(t *testing.T) {
+	for _, line := range otherLines {
+		include := filepath.Join("../../../build/headers", line, "include")
+		if _, err := os.Stat(include); err != nil {
+			t.Run(line, func(t *testing.T) {
+				t.Skipf("no headers of OpenSSL %s: scripts/openssl-headers.sh build/headers fetches them", line)
+			})
+			continue
+		}
+		for order, includes := range map[string]string{"after": ssl + ownHeader, "before": ownHeader + ssl} {
+			for _, compiler := range [][]string{{"gcc", "-std=c11"}, {"g++", "-std=c++17"}} {
+				t.Run(line+"/"+order+"/"+compiler[0], func(t *testing.T) {
+					t.Parallel()
+					suffix := map[string]string{"gcc": ".c", "g++": ".cc"}[compiler[0]]
+					file := filepath.Join(t.TempDir(), "use"+suffix)
+					if err := os.WriteFile(file, []byte(includes+useHeader), 0o644); err != nil {
+						t.Fatal(err)
+					}
+					// What a later line calls deprecated is still to be declared alike.
+					out, err := exec.Command(compiler[0], compiler[1], "-isystem", include, "-I../../../include",
+						"-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-deprecated-declarations",
+						"-fsyntax-only", file).CombinedOutput()
+					if err != nil {
+						t.Errorf("%v\n%s", err, out)
+					}
+				})
+			}
+		}
+	}
+}
+
 // onlyMessages drops the list of headers that -H prints.
 func onlyMessages(text string) string {
 	var kept []string
