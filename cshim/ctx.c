@@ -13,12 +13,12 @@
 /* What libssl's SSL_SESSION_CACHE_MAX_SIZE_DEFAULT is. */
 #define DEFAULT_SIZE 20480
 
-static int ctx_index = -1;          /* SSL_CTX: struct ssc_ctx */
-static int ssl_ctx_index = -1;      /* SSL: the SSL_CTX it was made from */
-static int ssl_generate_index = -1; /* SSL: its own GEN_SESSION_CB */
+static _Atomic int ctx_index = -1;          /* SSL_CTX: struct ssc_ctx */
+static _Atomic int ssl_ctx_index = -1;      /* SSL: the SSL_CTX it was made from */
+static _Atomic int ssl_generate_index = -1; /* SSL: its own GEN_SESSION_CB */
 static _Atomic bool have_indices;
 
-/* Guards the indices, the list of records and the making of a record. */
+/* Guards the list of records and the making of a record. */
 static pthread_mutex_t contexts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ssc_ctx *contexts;
 
@@ -116,6 +116,17 @@ static void ctx_freed(void *parent, void *ptr, void *ad, int idx, long argl, voi
     ssc_count(contexts, -1);
 }
 
+static void take_index(_Atomic int *place, int class_index, ssc_ex_new *made,
+                       ssc_ex_dup *duplicated, ssc_ex_free *freed)
+{
+    int none = -1;
+
+    if (atomic_load(place) < 0)
+        atomic_compare_exchange_strong(
+            place, &none,
+            ssc_libssl()->CRYPTO_get_ex_new_index(class_index, 0, NULL, made, duplicated, freed));
+}
+
 bool ssc_ctx_indices(void)
 {
     const struct ssc_libssl *real = ssc_libssl();
@@ -124,20 +135,15 @@ bool ssc_ctx_indices(void)
         return true;
     if (real == NULL || !real->complete)
         return false;
-    pthread_mutex_lock(&contexts_lock);
-    if (ctx_index < 0)
-        ctx_index =
-            real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, ctx_freed);
-    if (ssl_ctx_index < 0)
-        ssl_ctx_index = real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL, 0, NULL, ssl_made,
-                                                      ssl_duplicated, ssl_freed);
-    if (ssl_generate_index < 0)
-        ssl_generate_index =
-            real->CRYPTO_get_ex_new_index(SSC_EX_INDEX_SSL, 0, NULL, ssl_made_generate, NULL, NULL);
-    if (ctx_index >= 0 && ssl_ctx_index >= 0 && ssl_generate_index >= 0)
+    /* Without a lock of ours, for OpenSSL takes one of its own. Should two
+     * threads be here, the places of one of them stay unused. */
+    take_index(&ctx_index, SSC_EX_INDEX_SSL_CTX, NULL, NULL, ctx_freed);
+    take_index(&ssl_ctx_index, SSC_EX_INDEX_SSL, ssl_made, ssl_duplicated, ssl_freed);
+    take_index(&ssl_generate_index, SSC_EX_INDEX_SSL, ssl_made_generate, NULL, NULL);
+    const bool all = ctx_index >= 0 && ssl_ctx_index >= 0 && ssl_generate_index >= 0;
+    if (all)
         atomic_store_explicit(&have_indices, true, memory_order_release);
-    pthread_mutex_unlock(&contexts_lock);
-    return atomic_load(&have_indices);
+    return all;
 }
 
 struct ssc_ctx *ssc_ctx_record(SSL_CTX *ctx)

@@ -13,7 +13,7 @@
 #define MAX_LIBSSL 4
 static struct ssc_libssl tables[MAX_LIBSSL];
 static _Atomic unsigned tables_len;
-static pthread_mutex_t find_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t publish_lock = PTHREAD_MUTEX_INITIALIZER;
 
 const struct ssc_libssl *ssc_libssl(void)
 {
@@ -142,39 +142,48 @@ static bool fill(void *handle, struct ssc_libssl *table)
     return table->SSL_CTX_new != NULL && table->SSL_CTX_new != SSL_CTX_new;
 }
 
-/* With find_lock held: takes the table at tables_len into use, if no other is the same libssl. */
-static const struct ssc_libssl *add_filled(void)
+/*
+ * Takes a filled table into use, unless the same libssl has one already; returns
+ * that. Only here is the lock taken: a thread that waits for it may be in
+ * dlopen, which the filling of another's table would wait for.
+ */
+static const struct ssc_libssl *publish(const struct ssc_libssl *filled)
 {
-    const unsigned n = atomic_load(&tables_len);
+    const struct ssc_libssl *table = NULL;
 
-    for (unsigned i = 0; i < n; i++) {
-        if (tables[i].SSL_CTX_new == tables[n].SSL_CTX_new)
-            return &tables[i];
+    pthread_mutex_lock(&publish_lock);
+    const unsigned n = atomic_load(&tables_len);
+    for (unsigned i = 0; i < n && table == NULL; i++) {
+        if (tables[i].SSL_CTX_new == filled->SSL_CTX_new)
+            table = &tables[i];
     }
-    atomic_store_explicit(&tables_len, n + 1, memory_order_release);
-    return &tables[n];
+    if (table == NULL && n < MAX_LIBSSL) {
+        tables[n] = *filled;
+        table = &tables[n];
+        atomic_store_explicit(&tables_len, n + 1, memory_order_release);
+    }
+    pthread_mutex_unlock(&publish_lock);
+    return table;
 }
 
 const struct ssc_libssl *ssc_libssl_find(const void *caller)
 {
+    struct ssc_libssl table = {0};
+    const char *name = NULL;
+    void *handle;
+
     if (ssc_likely(ssc_libssl() != NULL))
         return ssc_libssl();
-    pthread_mutex_lock(&find_lock);
-    if (ssc_libssl() == NULL) {
-        const char *name = NULL;
-        void *handle;
-        if (fill(ssc_libssl_scope(caller, "SSL_CTX_new"), &tables[0]) ||
-            (dl_iterate_phdr(is_libssl, &name) != 0 && (handle = pinned(name)) != NULL &&
-             fill(handle, &tables[0])))
-            add_filled();
-    }
-    pthread_mutex_unlock(&find_lock);
+    if (fill(ssc_libssl_scope(caller, "SSL_CTX_new"), &table) ||
+        (dl_iterate_phdr(is_libssl, &name) != 0 && (handle = pinned(name)) != NULL &&
+         fill(handle, &table)))
+        publish(&table);
     return ssc_libssl();
 }
 
 const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding)
 {
-    const struct ssc_libssl *table = NULL;
+    struct ssc_libssl filled = {0};
     const unsigned n = atomic_load_explicit(&tables_len, memory_order_acquire);
 
     if (n == 0 || (ssc_likely(n == 1) && !deciding))
@@ -184,16 +193,16 @@ const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding)
     *(void **)&make = dlsym(scope, "SSL_CTX_new");
     if (make == NULL || make == SSL_CTX_new || make == tables[0].SSL_CTX_new)
         return NULL;
-    pthread_mutex_lock(&find_lock);
-    const unsigned len = atomic_load(&tables_len);
-    for (unsigned i = 1; i < len && table == NULL; i++) {
+    for (unsigned i = 1; i < n; i++) {
         if (tables[i].SSL_CTX_new == make)
-            table = &tables[i];
+            return &tables[i];
     }
-    if (table == NULL && len < MAX_LIBSSL && fill(scope, &tables[len]))
-        table = add_filled();
-    pthread_mutex_unlock(&find_lock);
-    return table != &tables[0] ? table : NULL;
+    return fill(scope, &filled) ? publish(&filled) : NULL;
+}
+
+void ssc_libssl_forked(void)
+{
+    pthread_mutex_init(&publish_lock, NULL);
 }
 
 static _Atomic bool calls_us;

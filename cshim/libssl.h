@@ -139,6 +139,9 @@ bool ssc_libssl_is(const void *address);
  */
 void *ssc_libssl_scope(const void *caller, const char *symbol);
 
+/* ssc_libssl_forked frees what another thread of the parent may have locked. */
+void ssc_libssl_forked(void);
+
 /*
  * ssc_libssl_calls_us is true if the calls that libssl makes of its own
  * functions have been seen to reach ours, which they do not in builds with

@@ -238,6 +238,7 @@ void ssc_runtime_forked(void)
     pthread_mutex_init(&start_lock, NULL);
     ssc_threads_forked();
     ssc_ctx_forked();
+    ssc_libssl_forked();
     if (atomic_load(&state) != SSC_CORE_NOT_STARTED)
         set_state(SSC_CORE_UNAVAILABLE);
 }
