@@ -147,7 +147,6 @@ int ssc_cache_add(struct ssc_ctx *rec, SSL_SESSION *sess)
         ssc_ctx_detach(rec);
         return real->SSL_CTX_add_session(rec->ctx, sess);
     }
-    ssc_runtime_enter();
     const sscore_table table = ssc_table_core(ssc_ctx_table(rec), ssc_ctx_capacity(rec));
     if (table == 0 || !key_of(sess, &key))
         goto out;
@@ -203,7 +202,6 @@ SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size
 
     if (table == 0 || !make_key(&key, id, len, version))
         return NULL;
-    ssc_runtime_enter();
     /* A session that is replaced between the core's answer and our reference
      * is looked up again; one that was removed is then a miss. */
     for (int i = 0; sess == NULL && i < LOOKUP_TRIES; i++) {
@@ -223,7 +221,6 @@ bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len
 
     if (table == 0 || !make_key(&key, id, len, version))
         return false;
-    ssc_runtime_enter();
     const bool found = sscore_contains(table, &key) != 0;
     errno = saved_errno;
     return found;
@@ -333,8 +330,10 @@ void ssc_cache_moved(SSL_SESSION *sess)
     const int saved_errno = errno;
     sscore_key key;
 
-    if (ssc_runtime_running() && key_of(sess, &key))
+    if (ssc_runtime_running() && key_of(sess, &key)) {
+        ssc_caller_enter();
         sscore_touch(&key, (uint64_t)(uintptr_t)sess, expiry_of(sess));
+    }
     errno = saved_errno;
 }
 

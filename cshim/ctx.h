@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "caller.h"
 #include "libssl.h"
 #include "sscore.h"
 #include "ssc.h"
@@ -78,10 +79,17 @@ static inline struct ssc_table *ssc_ctx_table(struct ssc_ctx *rec)
     return atomic_load_explicit(&rec->table, memory_order_acquire);
 }
 
-/* ssc_ctx_core returns the context's table in the core; 0 as long as nothing was added to it. */
+/*
+ * ssc_ctx_core returns the context's table in the core, for a call of the core;
+ * 0 as long as nothing was added to it.
+ */
 static inline sscore_table ssc_ctx_core(struct ssc_ctx *rec)
 {
-    return atomic_load_explicit(&ssc_ctx_table(rec)->core, memory_order_acquire);
+    const sscore_table core = atomic_load_explicit(&ssc_ctx_table(rec)->core, memory_order_acquire);
+
+    if (core != 0)
+        ssc_caller_enter();
+    return core;
 }
 
 /*

@@ -19,6 +19,8 @@ static void before_limit(int resource, const struct rlimit *limit)
 {
     if (resource == RLIMIT_NPROC && limit != NULL)
         ssc_runtime_before_limit(limit->rlim_cur);
+    if (resource == RLIMIT_AS && limit != NULL)
+        ssc_runtime_memory_limit(limit->rlim_cur);
 }
 
 static int set_limit(pid_t pid, int resource, const struct rlimit *limit, struct rlimit *old)

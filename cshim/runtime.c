@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "ctx.h"
 #include "log.h"
 #include "process.h"
@@ -21,15 +22,9 @@
 #define START_THREADS 8
 /* Beside one for each processor: what a core takes at most before its host forbids threads. */
 #define RESERVE_THREADS 24
-/* The Go runtime reserves address space generously. */
+/* The Go runtime reserves address space generously, and then grows by such pieces. */
 #define MIN_ADDRESS_SPACE (UINT64_C(1) << 30)
-
-/* Threads of the host that have called the core and not ended. */
-__thread bool ssc_thread_has_called;
-static _Atomic uint32_t callers;
-static uint32_t callers_told; /* guarded by start_lock */
-static pthread_key_t caller_ends;
-static bool have_caller_ends;
+#define MIN_GROWTH (UINT64_C(64) << 20)
 
 static _Atomic int state = SSC_CORE_NOT_STARTED;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -147,12 +142,35 @@ static void restore_handlers(const struct sigaction *before)
     }
 }
 
+/* An entry of the runtime's table of signals; scripts/go-core.sh makes it visible here. */
+struct go_signal {
+    int32_t flags;
+    const char *name;
+    int64_t name_len;
+};
+extern struct go_signal go_signals[] __asm__("runtime.sigtable") __attribute__((weak));
+#define GO_SIG_UNBLOCK (1 << 7)
+
+/*
+ * The runtime unblocks these two in its own threads, where a host that waits
+ * for them with sigwait or signalfd would lose them. It needs neither here.
+ */
+static void leave_blocked(int sig, const char *name)
+{
+    if (go_signals != NULL && go_signals[sig].name_len > (int64_t)strlen(name) &&
+        memcmp(go_signals[sig].name, name, strlen(name)) == 0)
+        go_signals[sig].flags &= ~GO_SIG_UNBLOCK;
+}
+
 static bool run_initialisers(void)
 {
     static struct sigaction before[NSIG];
     sigset_t all, mask;
     bool ok;
 
+    leave_blocked(SIGCHLD, "SIGCHLD:");
+    leave_blocked(SIGPROF, "SIGPROF:");
+    ssc_caller_prepare();
     for (int sig = 1; sig < NSIG; sig++)
         sigaction(sig, NULL, &before[sig]);
     /* The runtime's threads inherit this mask: signals are for the host's threads. */
@@ -165,27 +183,6 @@ static bool run_initialisers(void)
     restore_handlers(before);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return ok;
-}
-
-static void caller_ended(void *unused)
-{
-    (void)unused;
-    atomic_fetch_sub(&callers, 1);
-}
-
-void ssc_runtime_enter_first(void)
-{
-    ssc_thread_has_called = true;
-    /* Any value but NULL makes the end of the thread known. */
-    if (!have_caller_ends || pthread_setspecific(caller_ends, &callers) != 0)
-        return;
-    const uint32_t now = atomic_fetch_add(&callers, 1) + 1;
-    pthread_mutex_lock(&start_lock);
-    if (now > callers_told) {
-        callers_told = now;
-        sscore_threads(now);
-    }
-    pthread_mutex_unlock(&start_lock);
 }
 
 static uint64_t now_ns(void)
@@ -213,7 +210,7 @@ static void start(void)
         set_state(SSC_CORE_UNAVAILABLE);
         return;
     }
-    have_caller_ends = pthread_key_create(&caller_ends, caller_ended) == 0;
+    ssc_caller_started();
     ssc_process()->core_start_ns = now_ns() - began;
     set_state(SSC_CORE_RUNNING);
 }
@@ -237,10 +234,21 @@ void ssc_runtime_forked(void)
 {
     pthread_mutex_init(&start_lock, NULL);
     ssc_threads_forked();
+    ssc_caller_forked();
     ssc_ctx_forked();
     ssc_libssl_forked();
     if (atomic_load(&state) != SSC_CORE_NOT_STARTED)
         set_state(SSC_CORE_UNAVAILABLE);
+}
+
+void ssc_runtime_memory_limit(uint64_t limit)
+{
+    const uint64_t used = address_space_used();
+
+    ssc_fork_check();
+    if (ssc_runtime_running() && (limit < used || limit - used < MIN_GROWTH))
+        ssc_log("the limit of the address space leaves the Go core less than 64 MiB to grow; "
+                "it ends the process when it needs more");
 }
 
 void ssc_runtime_before_limit(uint64_t limit)

@@ -18,18 +18,6 @@ bool ssc_runtime_start(void);
 /* ssc_runtime_running is true if the core answers in this process. */
 bool ssc_runtime_running(void);
 
-/*
- * ssc_runtime_enter precedes each call of the core but for those of set-up: it
- * counts the threads of the host that call, for sscore_threads. It costs a load.
- */
-void ssc_runtime_enter_first(void);
-extern __thread bool ssc_thread_has_called;
-static inline void ssc_runtime_enter(void)
-{
-    if (ssc_unlikely(!ssc_thread_has_called))
-        ssc_runtime_enter_first();
-}
-
 /* ssc_runtime_unavailable is true if the core will never answer in this process. */
 bool ssc_runtime_unavailable(void);
 
@@ -41,6 +29,9 @@ bool ssc_runtime_uses_stacks(void);
 
 /* ssc_runtime_forked: this process is a new child. The core of the parent is not here. */
 void ssc_runtime_forked(void);
+
+/* ssc_runtime_memory_limit: the host is about to limit its address space to `limit` bytes. */
+void ssc_runtime_memory_limit(uint64_t limit);
 
 /*
  * ssc_runtime_before_limit: the host is about to limit its threads to `limit`.

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "caller.h"
 #include "runtime.h"
 
 static _Atomic uint32_t tables_made;
@@ -33,6 +34,7 @@ sscore_table ssc_table_core(struct ssc_table *table, uint64_t capacity)
 {
     sscore_table core = atomic_load_explicit(&table->core, memory_order_acquire);
 
+    ssc_caller_enter();
     if (ssc_likely(core != 0))
         return core;
     pthread_mutex_lock(&table->lock);

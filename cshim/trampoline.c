@@ -160,7 +160,9 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
         ssc_cache_mirror(rec);
     if (internal) {
         sess = ssc_cache_lookup(rec, id, (size_t)len, real->SSL_version(ssl));
-        if (sess != NULL && marked(sess)) {
+        /* libssl ignores a session that is marked. 1.1.1 fails the handshake by
+         * it, but for TLS 1.3, where it marks good ones. */
+        if (sess != NULL && !side.tls13 && marked(sess)) {
             real->SSL_SESSION_free(sess);
             return NULL;
         }
@@ -174,7 +176,8 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
     if (sess == NULL)
         return NULL;
     if (marked(sess)) {
-        /* libssl ignores it from 3.0 on; 1.1.1 would fail the handshake. */
+        if (side.tls13)
+            return sess;
         if (*copy == 0)
             real->SSL_SESSION_free(sess);
         return NULL;
@@ -212,7 +215,7 @@ void ssc_connection_ended(const SSL *ssl, SSL_CTX *ctx)
 {
     struct ssc_ctx *rec = ssc_ctx_record(ctx);
 
-    if (rec == NULL || ssc_ctx_core(rec) == 0 || ssc_ctx_of(ctx) == NULL)
+    if (rec == NULL || ssc_ctx_of(ctx) == NULL || ssc_ctx_core(rec) == 0)
         return;
     const bool server = ssc_libssl()->SSL_is_server(ssl);
     auto_flush(rec, server, good_handshakes(ctx, server));
