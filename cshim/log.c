@@ -32,6 +32,11 @@ void ssc_log(const char *format, ...)
             size_t len = prefix + (size_t)n;
             if (len > sizeof line - 2)
                 len = sizeof line - 2;
+            /* A setting may hold anything; one line stays one. */
+            for (size_t i = prefix; i < len; i++) {
+                if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+                    line[i] = '?';
+            }
             line[len++] = '\n';
             ssize_t written = write(STDERR_FILENO, line, len);
             (void)written; /* nobody is left to tell */

@@ -58,7 +58,7 @@ int main(void)
 {
     struct sigaction before[NSIG], after;
     sigset_t mask, mask_after;
-    int changed = 0;
+    int changed = 0, masks_differ = 0;
 
     begin();
     SSL_CTX *ctx = plain_context();
@@ -87,7 +87,11 @@ int main(void)
     }
     TRACE(changed);
     REQUIRE(pthread_sigmask(SIG_SETMASK, NULL, &mask_after) == 0);
-    TRACE(memcmp(&mask, &mask_after, sizeof mask) == 0);
+    for (int sig = 1; sig < NSIG; sig++) {
+        if (sigismember(&mask, sig) != sigismember(&mask_after, sig))
+            masks_differ++;
+    }
+    TRACE(masks_differ);
 
     STEP("signals reach the host's threads only");
     TRACE(others_open_to(SIGUSR1));
