@@ -115,6 +115,8 @@ endef
 $(eval $(call variant,$(BUILD),,))
 $(eval $(call variant,$(ASAN),$(SANITIZE),$(wildcard tests/asan/*.c)))
 
+include tests/programs.mk
+
 $(BUILD)/obj/tools/%.o: tools/%.c $(BUILD)/flags
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
@@ -172,6 +174,11 @@ install: all ## install library, header, pkg-config and CMake files (PREFIX=/usr
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/pkgconfig/sesscache.pc \
 	    $(DESTDIR)$(PREFIX)/lib/cmake/sesscache/sesscacheConfigVersion.cmake
 
+.PHONY: matrix
+matrix: ## every OpenSSL from 1.1.1 to 4.0, in Debian roots (made once): writes docs/MATRIX.md; needs root
+	@scripts/install-packages.sh test
+	@$(GO) run ./scripts/matrix
+
 .PHONY: fmt
 fmt: ## format C and Go sources
 	@scripts/lint.sh fix
@@ -181,8 +188,9 @@ lint: ## check format, go vet, staticcheck, length of files
 	@scripts/lint.sh check
 
 .PHONY: clean
-clean: ## remove build/ and out/
-	$(Q)rm -rf $(BUILD) out
+clean: ## remove build/ and out/, but for the roots of `make matrix`
+	$(Q)rm -rf out
+	$(Q)[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name roots -exec rm -rf {} +
 
 .PHONY: help
 help: ## show this list

@@ -11,6 +11,31 @@ import (
 // with the library in front.
 type Pair struct {
 	Program, Stock, Here string
+	// On is where stock libssl prints so.
+	On Lines
+}
+
+// Kind is what a Rule allows where the lines that differ are many.
+type Kind string
+
+const (
+	// AnyOrder: neighbouring entries of one kind in a log line may change places.
+	AnyOrder Kind = "removals in any order"
+	// AsReference: the library's output is compared with what it prints on 3.0.
+	AsReference Kind = "as on " + reference
+	// StockFails: stock libssl does not come to the end, so that the library alone
+	// runs; AsReference beside it says what it has to print.
+	StockFails Kind = "stock fails"
+)
+
+// EveryProgram stands in a Rule for all programs.
+const EveryProgram = "*"
+
+// Rule is how the output of a program is compared on some lines of OpenSSL.
+type Rule struct {
+	Program string
+	Kind    Kind
+	On      Lines
 }
 
 // Divergence is one section of docs/DIVERGENCES.md.
@@ -21,6 +46,7 @@ type Divergence struct {
 	Programs []string
 	Tests    []string // Go tests of this package
 	Pairs    []Pair
+	Rules    []Rule
 }
 
 var divergenceHeading = regexp.MustCompile(`^## (D[0-9]+) (.+)$`)
@@ -44,12 +70,13 @@ func parseDivergences(text string) ([]Divergence, error) {
 	var all []Divergence
 	var current *Divergence
 	var program, stock string
+	var on Lines
 	inCode, pending := false, false
 	for number, line := range lines(text) {
 		fail := func(what string) error { return fmt.Errorf("line %d: %s", number+1, what) }
 		if heading := divergenceHeading.FindStringSubmatch(line); heading != nil && !inCode {
 			all = append(all, Divergence{ID: heading[1], Title: heading[2]})
-			current, program = &all[len(all)-1], ""
+			current, program, on = &all[len(all)-1], "", ""
 			continue
 		}
 		if current == nil {
@@ -71,12 +98,24 @@ func parseDivergences(text string) ([]Divergence, error) {
 				return nil, fail("a here line without its stock line")
 			}
 			pending = false
-			current.Pairs = append(current.Pairs, Pair{program, stock, strings.TrimPrefix(line, "here: ")})
+			here := strings.TrimPrefix(line, "here: ")
+			current.Pairs = append(current.Pairs, Pair{program, stock, here, on})
 		case inCode:
 			return nil, fail("neither a stock nor a here line")
 		case strings.HasPrefix(line, "Program: "):
-			program = strings.TrimSpace(strings.TrimPrefix(line, "Program: "))
+			program, on = strings.TrimSpace(strings.TrimPrefix(line, "Program: ")), ""
 			current.Programs = append(current.Programs, program)
+		case strings.HasPrefix(line, "On: "):
+			on = Lines(strings.TrimSpace(strings.TrimPrefix(line, "On: ")))
+			if err := on.check(); err != nil || program == "" {
+				return nil, fail(fmt.Sprintf("lines without a program, or none: %v", err))
+			}
+		case strings.HasPrefix(line, "Rule: "):
+			kind := Kind(strings.TrimSpace(strings.TrimPrefix(line, "Rule: ")))
+			if program == "" || (kind != AnyOrder && kind != AsReference && kind != StockFails) {
+				return nil, fail("a rule without a program, or of no known kind")
+			}
+			current.Rules = append(current.Rules, Rule{program, kind, on})
 		case strings.HasPrefix(line, "Test: "):
 			current.Tests = append(current.Tests, strings.TrimSpace(strings.TrimPrefix(line, "Test: ")))
 		default:
@@ -92,9 +131,11 @@ func parseDivergences(text string) ([]Divergence, error) {
 // Compare compares the lines of a program's two runs. It returns the listed
 // pairs that occurred and a description of what differs beyond them, or "".
 func Compare(program string, stock, here []string, listed []Pair) (used []Pair, difference string) {
-	allowed := make(map[Pair]bool, len(listed))
+	allowed := make(map[[2]string]Pair, len(listed))
 	for _, pair := range listed {
-		allowed[pair] = true
+		if pair.Program == program {
+			allowed[[2]string{pair.Stock, pair.Here}] = pair
+		}
 	}
 	var report strings.Builder
 	heading := ""
@@ -106,8 +147,7 @@ func Compare(program string, stock, here []string, listed []Pair) (used []Pair, 
 		if a == b {
 			continue
 		}
-		pair := Pair{program, a, b}
-		if allowed[pair] && i < len(stock) && i < len(here) {
+		if pair, ok := allowed[[2]string{a, b}]; ok && i < len(stock) && i < len(here) {
 			used = append(used, pair)
 			continue
 		}

@@ -1,0 +1,126 @@
+/* connection.c: the connections of a fuzz input, over memory BIOs in this process. */
+#include "world.h"
+
+void open_connection(struct connection *k, struct context *server, struct context *client,
+                     unsigned how, SSL_SESSION *resume)
+{
+    const int version = how & 1 ? TLS1_3_VERSION : TLS1_2_VERSION;
+
+    if (resume != NULL && !usable(resume, client))
+        resume = NULL;
+    if (resume != NULL)
+        settle(resume, client);
+    k->server = server;
+    k->client = client;
+    k->tried = k->good = 0;
+    k->ends = pair_new(server->ctx, client->ctx, resume);
+    own(k->ends.server, server);
+    own(k->ends.client, client);
+    REQUIRE(SSL_set_max_proto_version(k->ends.server, version));
+    REQUIRE(SSL_set_max_proto_version(k->ends.client, version));
+    REQUIRE(SSL_set_min_proto_version(k->ends.server, version));
+    if ((how & 6) == 6)
+        REQUIRE(SSL_set_tlsext_host_name(k->ends.client, "other"));
+}
+
+static int step(SSL *ssl)
+{
+    const int ret = SSL_do_handshake(ssl);
+
+    if (ret == 1)
+        return 1;
+    switch (SSL_get_error(ssl, ret)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+static void early_data(struct connection *k)
+{
+    char bytes[16];
+    size_t done = 0;
+    int got = SSL_READ_EARLY_DATA_ERROR;
+    int i;
+
+    note("early=%d", SSL_write_early_data(k->ends.client, "early", 5, &done));
+    for (i = 0; i < 4 && got != SSL_READ_EARLY_DATA_FINISH; i++) {
+        got = SSL_read_early_data(k->ends.server, bytes, sizeof(bytes), &done);
+        note("read=%d", got);
+    }
+    ERR_clear_error();
+}
+
+void describe(const struct connection *k)
+{
+    if (k->good)
+        note("good, reused=%d%d", SSL_session_reused(k->ends.client),
+             SSL_session_reused(k->ends.server));
+    else
+        note("failed");
+}
+
+void shake_hands(struct connection *k, int early)
+{
+    int client = 0, server = 0, i;
+
+    if (k->tried)
+        return;
+    k->tried = 1;
+    if (early)
+        early_data(k);
+    for (i = 0; i < 12 && !(client > 0 && server > 0); i++) {
+        if (client == 0)
+            client = step(k->ends.client);
+        if (server == 0)
+            server = step(k->ends.server);
+        if (client < 0 || server < 0) {
+            /* Deliver the alert, so that both ends know. */
+            if (client >= 0)
+                step(k->ends.client);
+            if (server >= 0)
+                step(k->ends.server);
+            break;
+        }
+    }
+    k->good = client > 0 && server > 0;
+    if (!k->good)
+        return;
+    exchange(&k->ends);
+    settle(SSL_get0_session(k->ends.server), k->server);
+    settle(SSL_get0_session(k->ends.client), k->client);
+}
+
+void close_connection(struct connection *k, unsigned how)
+{
+    if (k->server == NULL)
+        return;
+    if (k->good && (how & 1)) {
+        pair_close(&k->ends);
+    } else if (how & 2) {
+        SSL_free(k->ends.server);
+        SSL_free(k->ends.client);
+    } else {
+        pair_drop(&k->ends);
+    }
+    k->server = k->client = NULL;
+}
+
+void burst(struct context *server, struct context *client, unsigned how, SSL_SESSION *resume,
+           int count)
+{
+    struct connection k;
+    int good = 0, reused = 0;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        open_connection(&k, server, client, how, resume);
+        shake_hands(&k, 0);
+        good += k.good;
+        reused += k.good && SSL_session_reused(k.ends.server);
+        close_connection(&k, 1);
+    }
+    note("good=%d reused=%d", good, reused);
+}
