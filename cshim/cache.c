@@ -10,7 +10,7 @@
 #include "runtime.h"
 #include "slot.h"
 
-#define FLUSH_BATCH 64
+#define WALK_BATCH 64
 #define LOOKUP_TRIES 8
 
 /*
@@ -65,16 +65,6 @@ static int64_t expiry_of(const SSL_SESSION *sess)
     if (real->SSL_SESSION_set_time_ex != NULL && expiry >= NANOSECOND_RANGE)
         return SSCORE_NEVER;
     return expiry;
-}
-
-static void set_to_now(SSL_SESSION *sess)
-{
-    const struct ssc_libssl *real = ssc_libssl();
-
-    if (real->SSL_SESSION_set_time_ex != NULL)
-        real->SSL_SESSION_set_time_ex(sess, time(NULL));
-    else
-        real->SSL_SESSION_set_time(sess, (long)time(NULL));
 }
 
 /* libssl alone can mark a session as not resumable, and only its remove function does. */
@@ -151,7 +141,7 @@ int ssc_cache_add(struct ssc_ctx *rec, SSL_SESSION *sess)
     if (table == 0 || !key_of(sess, &key))
         goto out;
     if ((atomic_load_explicit(&rec->mode, memory_order_relaxed) & SSL_SESS_CACHE_UPDATE_TIME) != 0)
-        set_to_now(sess);
+        ssc_libssl_set_time(real, sess, time(NULL));
 
     real->SSL_SESSION_up_ref(sess);
     const sscore_ref ref = ssc_slot_new(sess, ssc_ctx_table(rec)->number);
@@ -289,28 +279,35 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
     errno = saved_errno;
 }
 
+/* Visits what a cursor of the core gives, if there is one, and frees it. */
+static void walk(struct ssc_ctx *rec, void *cursor,
+                 void (*visit)(struct ssc_ctx *rec, sscore_ref ref))
+{
+    sscore_ref refs[WALK_BATCH];
+    uint32_t n;
+
+    if (cursor == NULL)
+        return;
+    while ((n = sscore_next(cursor, refs, WALK_BATCH)) > 0) {
+        for (uint32_t i = 0; i < n; i++)
+            visit(rec, refs[i]);
+    }
+    sscore_done(cursor);
+}
+
 void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all)
 {
     const sscore_table table = ssc_ctx_core(rec);
     const int saved_errno = errno;
-    sscore_ref refs[FLUSH_BATCH];
-    uint32_t n;
 
     if (table == 0 || !ssc_runtime_running())
         return;
-    void *cursor = sscore_flush(table, tm, all, (int64_t)time(NULL));
-    while (cursor != NULL && (n = sscore_next(cursor, refs, FLUSH_BATCH)) > 0) {
-        for (uint32_t i = 0; i < n; i++)
-            drop(rec, refs[i]);
-    }
-    if (cursor != NULL)
-        sscore_done(cursor);
+    walk(rec, sscore_flush(table, tm, all, (int64_t)time(NULL)), drop);
     errno = saved_errno;
 }
 
 void ssc_cache_end(struct ssc_ctx *rec)
 {
-    const struct ssc_libssl *real = ssc_libssl();
     struct removal frame = {.ctx = rec->ctx, .mark_only = true};
     struct removal *outer = removal;
 
@@ -318,10 +315,7 @@ void ssc_cache_end(struct ssc_ctx *rec)
     if (!atomic_load(&rec->mirrored))
         return;
     removal = &frame;
-    if (real->SSL_CTX_flush_sessions_ex != NULL)
-        real->SSL_CTX_flush_sessions_ex(rec->ctx, 0);
-    else
-        real->SSL_CTX_flush_sessions(rec->ctx, 0);
+    ssc_libssl_flush(ssc_libssl(), rec->ctx, 0);
     removal = outer;
 }
 
@@ -344,12 +338,20 @@ uint64_t ssc_cache_number(struct ssc_ctx *rec)
     return table != 0 ? sscore_len(table) : 0;
 }
 
+static void mirror_ref(struct ssc_ctx *rec, sscore_ref ref)
+{
+    SSL_SESSION *sess = ssc_slot_get1(ref);
+
+    if (sess == NULL)
+        return;
+    mirror_add(rec, sess);
+    ssc_libssl()->SSL_SESSION_free(sess);
+}
+
 void ssc_cache_mirror(struct ssc_ctx *rec)
 {
     const sscore_table table = ssc_ctx_core(rec);
     bool expected = false;
-    sscore_ref refs[FLUSH_BATCH];
-    uint32_t n;
 
     if (ssc_likely(atomic_load_explicit(&rec->mirrored, memory_order_relaxed)) ||
         atomic_load(&ssc_ctx_table(rec)->users) > 1 ||
@@ -357,16 +359,6 @@ void ssc_cache_mirror(struct ssc_ctx *rec)
         return;
     /* The core decides what is evicted; libssl's copy has no limit of its own. */
     ssc_libssl()->SSL_CTX_ctrl(rec->ctx, SSC_CTRL_SET_SESS_CACHE_SIZE, 0, NULL);
-    void *cursor = table != 0 ? sscore_snapshot(table) : NULL;
-    while (cursor != NULL && (n = sscore_next(cursor, refs, FLUSH_BATCH)) > 0) {
-        for (uint32_t i = 0; i < n; i++) {
-            SSL_SESSION *sess = ssc_slot_get1(refs[i]);
-            if (sess != NULL) {
-                mirror_add(rec, sess);
-                ssc_libssl()->SSL_SESSION_free(sess);
-            }
-        }
-    }
-    if (cursor != NULL)
-        sscore_done(cursor);
+    if (table != 0)
+        walk(rec, sscore_snapshot(table), mirror_ref);
 }

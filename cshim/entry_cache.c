@@ -1,9 +1,6 @@
 /* Entry points: adding, removing and flushing sessions. */
 #include "cache.h"
-#include "config.h"
 #include "libssl.h"
-#include "process.h"
-#include "runtime.h"
 
 SSC_EXPORT int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *sess)
 {
@@ -41,15 +38,6 @@ SSC_EXPORT int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *sess)
     return SSL_CTX_remove_session(ctx, sess);
 }
 
-/* From 3.4 on libssl's SSL_CTX_flush_sessions calls SSL_CTX_flush_sessions_ex: that is ours. */
-static void flush_by_libssl(const struct ssc_libssl *real, SSL_CTX *ctx, time_t tm)
-{
-    if (real->SSL_CTX_flush_sessions_ex != NULL)
-        real->SSL_CTX_flush_sessions_ex(ctx, tm);
-    else
-        real->SSL_CTX_flush_sessions(ctx, (long)tm);
-}
-
 static void flush(const void *caller, SSL_CTX *ctx, time_t tm)
 {
     const struct ssc_libssl *foreign = ssc_libssl_foreign(caller, false);
@@ -58,12 +46,12 @@ static void flush(const void *caller, SSL_CTX *ctx, time_t tm)
     if (real == NULL || ctx == NULL)
         return;
     if (foreign != NULL) {
-        flush_by_libssl(foreign, ctx, tm);
+        ssc_libssl_flush(foreign, ctx, tm);
         return;
     }
     struct ssc_ctx *rec = ssc_ctx_of(ctx);
     if (rec == NULL)
-        flush_by_libssl(real, ctx, tm);
+        ssc_libssl_flush(real, ctx, tm);
     /* The end of a context is not the end of a cache that others share. */
     else if (!ssc_ctx_being_freed(ctx) || atomic_load(&ssc_ctx_table(rec)->users) == 1)
         ssc_cache_flush(rec, tm, tm == 0);

@@ -11,7 +11,6 @@ static void moved(SSL_SESSION *sess)
     ssc_cache_moved(sess);
 }
 
-/* From 3.3 on libssl's SSL_SESSION_set_time calls SSL_SESSION_set_time_ex: that is ours. */
 static time_t set_time(const void *caller, SSL_SESSION *sess, time_t t)
 {
     const struct ssc_libssl *foreign = ssc_libssl_foreign(caller, false);
@@ -19,9 +18,7 @@ static time_t set_time(const void *caller, SSL_SESSION *sess, time_t t)
 
     if (real == NULL)
         return 0;
-    const time_t result = real->SSL_SESSION_set_time_ex != NULL
-                              ? real->SSL_SESSION_set_time_ex(sess, t)
-                              : (time_t)real->SSL_SESSION_set_time(sess, (long)t);
+    const time_t result = ssc_libssl_set_time(real, sess, t);
     if (foreign == NULL)
         moved(sess);
     return result;

@@ -200,6 +200,21 @@ const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding)
     return fill(scope, &filled) ? publish(&filled) : NULL;
 }
 
+void ssc_libssl_flush(const struct ssc_libssl *real, SSL_CTX *ctx, time_t tm)
+{
+    if (real->SSL_CTX_flush_sessions_ex != NULL)
+        real->SSL_CTX_flush_sessions_ex(ctx, tm);
+    else
+        real->SSL_CTX_flush_sessions(ctx, (long)tm);
+}
+
+time_t ssc_libssl_set_time(const struct ssc_libssl *real, SSL_SESSION *sess, time_t t)
+{
+    if (real->SSL_SESSION_set_time_ex != NULL)
+        return real->SSL_SESSION_set_time_ex(sess, t);
+    return (time_t)real->SSL_SESSION_set_time(sess, (long)t);
+}
+
 void ssc_libssl_forked(void)
 {
     pthread_mutex_init(&publish_lock, NULL);

@@ -139,6 +139,14 @@ bool ssc_libssl_is(const void *address);
  */
 void *ssc_libssl_scope(const void *caller, const char *symbol);
 
+/*
+ * ssc_libssl_flush and ssc_libssl_set_time call the function with the suffix
+ * _ex where this libssl has it (from 3.4 and 3.3 on): there the one without
+ * calls the one with it, by a name that is ours.
+ */
+void ssc_libssl_flush(const struct ssc_libssl *real, SSL_CTX *ctx, time_t tm);
+time_t ssc_libssl_set_time(const struct ssc_libssl *real, SSL_SESSION *sess, time_t t);
+
 /* ssc_libssl_forked frees what another thread of the parent may have locked. */
 void ssc_libssl_forked(void);
 
