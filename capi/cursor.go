@@ -9,17 +9,18 @@ import (
 	"unsafe"
 
 	"github.com/libsesscache/libsesscache/gocore/cache"
+	"github.com/libsesscache/libsesscache/gocore/engine"
 	pointer "github.com/mattn/go-pointer"
 )
 
 //export sscore_flush
-func sscore_flush(n C.sscore_table, tm C.int64_t, all C.int32_t, now C.int64_t) (cursor unsafe.Pointer) {
+func sscore_flush(n C.sscore_table, tm C.int64_t, all C.int32_t, now C.int64_t, caches C.uint32_t) (cursor unsafe.Pointer) {
 	defer recovered(func() { cursor = nil })
 	t := tableOf(n)
 	if t == nil {
 		return nil
 	}
-	return pointer.Save(t.Flush(int64(tm), all != 0, int64(now)))
+	return pointer.Save(t.Flush(int64(tm), all != 0, int64(now), engine.Caches(caches)))
 }
 
 //export sscore_snapshot

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/libsesscache/libsesscache/gocore/cache"
+	"github.com/libsesscache/libsesscache/gocore/engine"
 )
 
 // maxTables bounds the contexts of one process that can cache at once. A
@@ -21,13 +22,13 @@ const maxTables = 1 << 16
 // reads one atomic pointer; only making and freeing a table takes the lock.
 var tables struct {
 	mu    sync.Mutex
-	slots [maxTables]atomic.Pointer[cache.Table]
+	slots [maxTables]atomic.Pointer[engine.Context]
 	used  int
 	free  []int
 }
 
 // tableOf returns the table of a number the shim holds, or nil.
-func tableOf(n C.sscore_table) *cache.Table {
+func tableOf(n C.sscore_table) *engine.Context {
 	if n == 0 || n > maxTables {
 		return nil
 	}
@@ -46,10 +47,7 @@ func keyOf(k *C.sscore_key) (cache.Key, bool) {
 //export sscore_table_new
 func sscore_table_new(capacity C.uint64_t) (n C.sscore_table) {
 	defer recovered(func() { n = 0 })
-	t := cache.New(cache.Options{
-		Capacity: uint64(capacity),
-		Totals:   (*cache.Counters)(unsafe.Pointer(&process.core)),
-	})
+	t := core.NewContext(uint64(capacity))
 	tables.mu.Lock()
 	defer tables.mu.Unlock()
 	var i int
@@ -87,46 +85,75 @@ func sscore_set_capacity(n C.sscore_table, capacity C.uint64_t) {
 	}
 }
 
+//export sscore_table_identify
+func sscore_table_identify(n C.sscore_table, id *C.sscore_identity) (caches C.uint32_t) {
+	defer recovered(func() { caches = 0 })
+	t := tableOf(n)
+	if t == nil || id == nil {
+		return 0
+	}
+	return C.uint32_t(t.Identify(&engine.Identity{
+		Certificate: bytesOf(id.certificate, id.certificate_len),
+		ContextID:   bytesOf(id.context_id, id.context_id_len),
+		Authorities: bytesOf(id.authorities, id.authorities_len),
+		VerifyMode:  int32(id.verify_mode),
+		Number:      uint32(id.number),
+	}))
+}
+
+// bytesOf is memory of the shim, for as long as the call lasts.
+func bytesOf(p *C.uint8_t, length C.uint32_t) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(p)), int(length))
+}
+
 //export sscore_lookup
-func sscore_lookup(n C.sscore_table, k *C.sscore_key, now C.int64_t, ref *C.sscore_ref) (verdict C.int32_t) {
+func sscore_lookup(n C.sscore_table, k *C.sscore_key, now C.int64_t, query *C.sscore_query) (verdict C.int32_t) {
+	query.ref, query.revoked, query.stamp, query.der_len = 0, 0, 0, 0
 	defer recovered(func() { verdict = C.SSCORE_MISS })
 	t := tableOf(n)
 	key, ok := keyOf(k)
 	if t == nil || !ok {
 		return C.SSCORE_MISS
 	}
-	r, v := t.Lookup(key, int64(now))
-	*ref = C.sscore_ref(r)
-	switch v {
-	case cache.Hit:
-		return C.SSCORE_HIT
-	case cache.Stale:
-		return C.SSCORE_STALE
-	}
-	return C.SSCORE_MISS
+	f, v := t.Lookup(&engine.Query{
+		Key:         key,
+		Now:         int64(now),
+		Caches:      engine.Caches(query.caches),
+		Certificate: bytesOf(query.certificate, query.certificate_len),
+		Room:        bytesOf(query.der, query.room),
+	})
+	query.ref, query.revoked = C.sscore_ref(f.Ref), C.sscore_ref(f.Revoked)
+	query.stamp, query.der_len = C.uint32_t(f.Stamp), C.uint32_t(f.Len)
+	return C.int32_t(v)
 }
 
 //export sscore_contains
-func sscore_contains(n C.sscore_table, k *C.sscore_key) (found C.int32_t) {
+func sscore_contains(n C.sscore_table, k *C.sscore_key, now C.int64_t, caches C.uint32_t) (found C.int32_t) {
 	defer recovered(func() { found = 0 })
 	t := tableOf(n)
 	key, ok := keyOf(k)
-	if t != nil && ok && t.Contains(key) {
+	if t != nil && ok && t.Contains(key, int64(now), engine.Caches(caches)) {
 		return 1
 	}
 	return 0
 }
 
 //export sscore_add
-func sscore_add(n C.sscore_table, k *C.sscore_key, ref C.sscore_ref, object C.uint64_t, expiry C.int64_t,
-	displaced *C.sscore_displaced) (result C.int32_t) {
+func sscore_add(n C.sscore_table, k *C.sscore_key, ref C.sscore_ref, object C.uint64_t, now, expiry C.int64_t,
+	record *C.sscore_record, displaced *C.sscore_displaced) (result C.int32_t) {
 	defer recovered(func() { result = C.SSCORE_FAILED })
 	t := tableOf(n)
 	key, ok := keyOf(k)
 	if t == nil || !ok {
 		return C.SSCORE_FAILED
 	}
-	res, replaced, evicted, more := t.Add(key, cache.Ref(ref), cache.Object(object), int64(expiry), refsOf(displaced))
+	var stamp uint32
+	promoted := record != nil && record.stamped != 0
+	if promoted {
+		stamp = uint32(record.stamp)
+	}
+	res, replaced, evicted, more := t.Add(key, cache.Ref(ref), cache.Object(object), int64(now), int64(expiry),
+		sessionOf(record), stamp, promoted, refsOf(displaced))
 	displaced.replaced = C.sscore_ref(replaced)
 	setEvicted(displaced, evicted, more)
 	switch res {
@@ -138,6 +165,27 @@ func sscore_add(n C.sscore_table, k *C.sscore_key, ref C.sscore_ref, object C.ui
 		return C.SSCORE_SAME
 	}
 	return C.SSCORE_FAILED
+}
+
+//export sscore_share
+func sscore_share(n C.sscore_table, k *C.sscore_key, now, expiry C.int64_t, record *C.sscore_record) {
+	defer recovered(func() {})
+	t := tableOf(n)
+	if key, ok := keyOf(k); t != nil && ok {
+		t.Share(key, int64(now), int64(expiry), sessionOf(record))
+	}
+}
+
+// sessionOf is what a record shares; nothing, if it is not shared.
+func sessionOf(record *C.sscore_record) engine.Session {
+	if record == nil || record.der == nil {
+		return engine.Session{}
+	}
+	return engine.Session{
+		DER:         bytesOf(record.der, record.len),
+		Caches:      engine.Caches(record.caches),
+		Certificate: bytesOf(record.certificate, record.certificate_len),
+	}
 }
 
 //export sscore_evict
@@ -166,19 +214,21 @@ func setEvicted(d *C.sscore_displaced, n int, more bool) {
 }
 
 //export sscore_remove
-func sscore_remove(n C.sscore_table, k *C.sscore_key, object C.uint64_t, now C.int64_t, ref *C.sscore_ref) (found C.int32_t) {
+func sscore_remove(n C.sscore_table, k *C.sscore_key, object C.uint64_t, now, expiry C.int64_t, caches C.uint32_t,
+	ref *C.sscore_ref) (found C.int32_t) {
+	*ref = 0
 	defer recovered(func() { found = 0 })
 	t := tableOf(n)
 	key, ok := keyOf(k)
 	if t == nil || !ok {
 		return 0
 	}
-	r, removed := t.Remove(key, cache.Object(object), int64(now))
-	if !removed {
-		return 0
-	}
+	r, removed := t.Remove(key, cache.Object(object), int64(now), int64(expiry), engine.Caches(caches))
 	*ref = C.sscore_ref(r)
-	return 1
+	if removed {
+		return 1
+	}
+	return 0
 }
 
 //export sscore_touch

@@ -1,6 +1,7 @@
 #include "cache.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,10 +9,14 @@
 #include "config.h"
 #include "process.h"
 #include "runtime.h"
+#include "share.h"
 #include "slot.h"
 
 #define WALK_BATCH 64
 #define LOOKUP_TRIES 8
+/* Room for the DER of most sessions, and for that of all with SSCORE_TAKE. */
+#define DER_ROOM 4096
+#define DER_ROOM_TAKE (32 * 1024)
 
 /*
  * A call of libssl's SSL_CTX_remove_session under way in this thread, so that
@@ -21,6 +26,7 @@ struct removal {
     SSL_CTX *ctx;
     SSL_SESSION *sess; /* NULL: any */
     bool mark_only;    /* the session is dropped by us; libssl just marks it */
+    bool asked;        /* by the application */
     bool found;
 };
 static __thread struct removal *removal;
@@ -121,54 +127,82 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
     ssc_libssl()->SSL_CTX_add_session(rec->ctx, sess);
     in_libssl_add = outer;
     /* Another thread may have taken it out of the core in between. */
-    if (!sscore_contains(ssc_ctx_core(rec), &key))
+    if (!sscore_contains(ssc_ctx_core(rec), &key, 0, 0))
         mark_not_resumable(rec, sess);
 }
 
-int ssc_cache_add(struct ssc_ctx *rec, SSL_SESSION *sess)
+/* Stores the session, and shares it as the record says. */
+static int add(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess, sscore_record *record)
 {
     const struct ssc_libssl *real = ssc_libssl();
-    const int saved_errno = errno;
     sscore_displaced displaced;
     sscore_key key;
-    int stored = 0;
 
-    if (!ssc_runtime_start()) {
-        ssc_ctx_detach(rec);
-        return real->SSL_CTX_add_session(rec->ctx, sess);
-    }
-    const sscore_table table = ssc_table_core(ssc_ctx_table(rec), ssc_ctx_capacity(rec));
-    if (table == 0 || !key_of(sess, &key))
-        goto out;
-    if ((atomic_load_explicit(&rec->mode, memory_order_relaxed) & SSL_SESS_CACHE_UPDATE_TIME) != 0)
-        ssc_libssl_set_time(real, sess, time(NULL));
-
+    if (!key_of(sess, &key))
+        return 0;
     real->SSL_SESSION_up_ref(sess);
     const sscore_ref ref = ssc_slot_new(sess, ssc_ctx_table(rec)->number);
     if (ref == 0) {
         real->SSL_SESSION_free(sess);
-        goto out;
+        return 0;
     }
-    switch (sscore_add(table, &key, ref, (uint64_t)(uintptr_t)sess, expiry_of(sess), &displaced)) {
+    switch (sscore_add(table, &key, ref, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL),
+                       expiry_of(sess), record, &displaced)) {
     case SSCORE_REPLACED:
         /* Both are the same session, says the manual: no mark, no callback. */
         ssc_slot_close(displaced.replaced);
         ssc_slot_release(displaced.replaced);
         /* fall through */
     case SSCORE_ADDED:
-        stored = 1;
         if (ssc_unlikely(atomic_load_explicit(&rec->mirrored, memory_order_relaxed)))
             mirror_add(rec, sess);
         drop_evicted(rec, table, &displaced);
-        break;
+        return 1;
     default: /* SSCORE_SAME, or SSCORE_FAILED */
         ssc_slot_close(ref);
         ssc_slot_release(ref);
-        break;
+        return 0;
     }
-out:
+}
+
+int ssc_cache_add(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32_t caches)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+    const int saved_errno = errno;
+    sscore_record record;
+    int stored = 0;
+
+    if (!ssc_runtime_start()) {
+        ssc_ctx_detach(rec);
+        return real->SSL_CTX_add_session(rec->ctx, sess);
+    }
+    sscore_table table = ssc_share_core(rec, &caches);
+    if (table == 0)
+        table = ssc_table_core(ssc_ctx_table(rec), ssc_ctx_capacity(rec));
+    if (table != 0) {
+        if ((atomic_load_explicit(&rec->mode, memory_order_relaxed) & SSL_SESS_CACHE_UPDATE_TIME) !=
+            0)
+            ssc_libssl_set_time(real, sess, time(NULL));
+        const bool shared = ssc_share_encode(ssl, sess, caches, &record);
+        stored = add(rec, table, sess, shared ? &record : NULL);
+        ssc_share_wipe(&record);
+    }
     errno = saved_errno;
     return stored;
+}
+
+void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32_t caches)
+{
+    const int saved_errno = errno;
+    const sscore_table table = ssc_share_core(rec, &caches);
+    sscore_record record;
+    sscore_key key;
+
+    if (caches != 0 && key_of(sess, &key) && ssc_share_encode(ssl, sess, caches, &record)) {
+        sscore_share(table, &key, (int64_t)time(NULL), expiry_of(sess), &record);
+        ssc_share_wipe(&record);
+    }
+    errno = saved_errno;
 }
 
 static bool make_key(sscore_key *key, const unsigned char *id, size_t len, int version)
@@ -182,43 +216,101 @@ static bool make_key(sscore_key *key, const unsigned char *id, size_t len, int v
     return true;
 }
 
-SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version)
+/* Makes a session of what another process shared, and stores it here too. */
+static SSL_SESSION *promote(struct ssc_ctx *rec, sscore_table table, const SSL *ssl,
+                            const sscore_key *key, const sscore_query *query)
 {
-    const sscore_table table = ssc_ctx_core(rec);
-    const int saved_errno = errno;
-    SSL_SESSION *sess = NULL;
-    sscore_key key;
-    sscore_ref ref;
+    sscore_record stamp = {.stamp = query->stamp, .stamped = 1};
+    SSL_SESSION *sess = ssc_share_decode(ssl, key, query->der, query->der_len);
+    const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
 
-    if (table == 0 || !make_key(&key, id, len, version))
+    if (sess != NULL && (ssc_config()->takeover || (mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0))
+        add(rec, table, sess, &stamp);
+    return sess;
+}
+
+/* One question to the core; *again if the answer was overtaken or does not fit into the room. */
+static SSL_SESSION *look(struct ssc_ctx *rec, sscore_table table, const SSL *ssl, sscore_key *key,
+                         sscore_query *query, bool *again)
+{
+    uint8_t here[DER_ROOM];
+    SSL_SESSION *sess = NULL;
+
+    *again = false;
+    query->der = query->room > sizeof here ? malloc(query->room) : here;
+    if (query->der == NULL)
         return NULL;
-    /* A session that is replaced between the core's answer and our reference
-     * is looked up again; one that was removed is then a miss. */
-    for (int i = 0; sess == NULL && i < LOOKUP_TRIES; i++) {
-        if (sscore_lookup(table, &key, (int64_t)time(NULL), &ref) == SSCORE_MISS)
-            break;
-        sess = ssc_slot_get1(ref);
+    const int32_t verdict = sscore_lookup(table, key, (int64_t)time(NULL), query);
+    switch (verdict) {
+    case SSCORE_HIT:
+    case SSCORE_STALE:
+        /* A session that is replaced between the core's answer and our reference
+         * is looked up again; one that was removed is then a miss. */
+        sess = ssc_slot_get1(query->ref);
+        *again = sess == NULL;
+        break;
+    case SSCORE_SHARED:
+    case SSCORE_STORED:
+        sess = promote(rec, table, ssl, key, query);
+        explicit_bzero(query->der, query->der_len);
+        break;
+    case SSCORE_ROOM:
+        *again = true;
+        break;
+    default:
+        break;
     }
+    if (query->der != here)
+        free(query->der);
+    if (verdict == SSCORE_ROOM)
+        query->room = query->der_len;
+    if (query->revoked != 0)
+        drop(rec, query->revoked);
+    return sess;
+}
+
+SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const SSL *ssl, const unsigned char *id,
+                              size_t len, uint32_t caches)
+{
+    const int saved_errno = errno;
+    const sscore_table table = ssc_share_core(rec, &caches);
+    sscore_query query = {.caches = caches};
+    uint8_t *certificate = NULL;
+    SSL_SESSION *sess = NULL;
+    bool again = table != 0;
+    sscore_key key;
+
+    if (caches != 0)
+        query.room = (caches & SSCORE_TAKE) != 0 ? DER_ROOM_TAKE : DER_ROOM;
+    if (!make_key(&key, id, len, ssc_libssl()->SSL_version(ssl)))
+        again = false;
+    if (again && (caches & SSCORE_BIND) != 0)
+        query.certificate_len = ssc_share_certificate(ssl, &certificate);
+    query.certificate = certificate;
+    for (int i = 0; again && i < LOOKUP_TRIES; i++)
+        sess = look(rec, table, ssl, &key, &query, &again);
+    if (certificate != NULL)
+        ssc_libssl()->CRYPTO_free(certificate, __FILE__, __LINE__);
     errno = saved_errno;
     return sess;
 }
 
-bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version)
+bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version,
+                        uint32_t caches)
 {
-    const sscore_table table = ssc_ctx_core(rec);
     const int saved_errno = errno;
+    const sscore_table table = ssc_share_core(rec, &caches);
     sscore_key key;
 
-    if (table == 0 || !make_key(&key, id, len, version))
-        return false;
-    const bool found = sscore_contains(table, &key) != 0;
+    const bool found = table != 0 && make_key(&key, id, len, version) &&
+                       sscore_contains(table, &key, (int64_t)time(NULL), caches) != 0;
     errno = saved_errno;
     return found;
 }
 
-int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess)
+int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
 {
-    struct removal frame = {.ctx = rec->ctx, .sess = sess};
+    struct removal frame = {.ctx = rec->ctx, .sess = sess, .asked = asked};
     struct removal *outer = removal;
 
     removal = &frame;
@@ -231,7 +323,6 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
 {
     struct removal *const outer = removal;
     struct removal *frame = outer;
-    const sscore_table table = ssc_ctx_core(rec);
     const int saved_errno = errno;
     sscore_ref ref = 0;
     sscore_key key;
@@ -243,9 +334,18 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
     /* The callback may call us for the same session again, which is another
      * removal, or leave by longjmp, which must not leave `removal` dangling. */
     removal = NULL;
+    /* The end of a context takes nothing from others; libssl empties its copy then. */
+    uint32_t caches = ssc_ctx_being_freed(rec->ctx) ? 0 : ssc_share_removals(rec);
+    /* A client's context has the mode of a server by default; its connections
+     * that end badly are no reason to start the core. */
+    if (!atomic_load_explicit(&rec->served, memory_order_relaxed) &&
+        (frame == NULL || !frame->asked))
+        caches = 0;
+    const sscore_table table = ssc_share_core(rec, &caches);
     if (table != 0 && key_of(sess, &key) &&
-        sscore_remove(table, &key, 0, (int64_t)time(NULL), &ref)) {
-        ssc_slot_close(ref);
+        sscore_remove(table, &key, 0, (int64_t)time(NULL), expiry_of(sess), caches, &ref)) {
+        if (ref != 0)
+            ssc_slot_close(ref);
         if (frame != NULL) {
             frame->found = true;
             /* Another thread may have added it to libssl's copy since libssl
@@ -269,7 +369,7 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
     sscore_ref ref;
 
     if (table != 0 && key_of(sess, &key) &&
-        sscore_remove(table, &key, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL), &ref)) {
+        sscore_remove(table, &key, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL), 0, 0, &ref)) {
         ssc_slot_close(ref);
         /* Out of libssl's copy it comes only with the mark; early data asks there. */
         if (atomic_load(&rec->mirrored))
@@ -295,14 +395,13 @@ static void walk(struct ssc_ctx *rec, void *cursor,
     sscore_done(cursor);
 }
 
-void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all)
+void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all, uint32_t caches)
 {
-    const sscore_table table = ssc_ctx_core(rec);
     const int saved_errno = errno;
+    const sscore_table table = ssc_share_core(rec, &caches);
 
-    if (table == 0 || !ssc_runtime_running())
-        return;
-    walk(rec, sscore_flush(table, tm, all, (int64_t)time(NULL)), drop);
+    if (table != 0 && ssc_runtime_running())
+        walk(rec, sscore_flush(table, tm, all, (int64_t)time(NULL), caches), drop);
     errno = saved_errno;
 }
 
@@ -311,7 +410,7 @@ void ssc_cache_end(struct ssc_ctx *rec)
     struct removal frame = {.ctx = rec->ctx, .mark_only = true};
     struct removal *outer = removal;
 
-    ssc_cache_flush(rec, 0, true);
+    ssc_cache_flush(rec, 0, true, 0);
     if (!atomic_load(&rec->mirrored))
         return;
     removal = &frame;

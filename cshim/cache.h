@@ -9,27 +9,38 @@
 #include "ctx.h"
 
 /*
+ * `caches` are those beyond the context's own (SSCORE_REGION, SSCORE_STORE)
+ * which an operation concerns; share.h says which they can be. `ssl` is the
+ * session's connection, or NULL where there is none.
+ *
  * ssc_cache_add stores the session: 1, or 0 if this object is stored already or
  * nothing could be stored. Starts the Go core if need be; where it cannot run,
  * the context is detached and libssl's own cache takes the session.
  */
-int ssc_cache_add(struct ssc_ctx *rec, SSL_SESSION *sess);
+int ssc_cache_add(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32_t caches);
+
+/* ssc_cache_share gives a session that is stored to other processes and hosts. */
+void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32_t caches);
 
 /*
- * ssc_cache_lookup returns the session with a reference for the caller, or
- * NULL. It may have expired: that is for libssl to say, which counts it.
+ * ssc_cache_lookup returns the session that `ssl` is asked to resume, with a
+ * reference for the caller, or NULL. It may have expired: that is for libssl to
+ * say, which counts it. What is found in `caches` is stored here too. With
+ * SSCORE_TAKE among them, the session is found once in all processes.
  */
-SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const unsigned char *id, size_t len,
-                              int version);
+SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const SSL *ssl, const unsigned char *id,
+                              size_t len, uint32_t caches);
 
 /* ssc_cache_contains is true if a session of this ID and version is stored. */
-bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version);
+bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version,
+                        uint32_t caches);
 
 /*
  * ssc_cache_remove does what SSL_CTX_remove_session promises: libssl marks the
  * session, and ssc_cache_removed, called back by its trampoline, does the rest.
+ * `asked` tells that the application called it, not libssl.
  */
-int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess);
+int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked);
 
 /* ssc_cache_removed: libssl removes `sess` (or was asked to by ssc_cache_remove). */
 void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess);
@@ -38,7 +49,7 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess);
 void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess);
 
 /* ssc_cache_flush drops what expired before `tm`, or all. */
-void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all);
+void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all, uint32_t caches);
 
 /* ssc_cache_end drops all, also what libssl's copy alone may still have. */
 void ssc_cache_end(struct ssc_ctx *rec);

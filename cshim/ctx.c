@@ -1,6 +1,7 @@
 #include "ctx.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cache.h"
 #include "callback.h"
@@ -94,6 +95,10 @@ static void ctx_freed(void *parent, void *ptr, void *ad, int idx, long argl, voi
         return;
     ssc_fork_check();
     struct ssc_table *table = ssc_ctx_table(rec);
+    pthread_mutex_lock(&contexts_lock);
+    if (atomic_load(&table->owner) == rec)
+        atomic_store(&table->owner, NULL);
+    pthread_mutex_unlock(&contexts_lock);
     if (atomic_fetch_sub(&table->users, 1) == 1) {
         /* Where libssl's call of SSL_CTX_flush_sessions reaches us, nothing is left to do. */
         if (ssc_runtime_running())
@@ -189,6 +194,7 @@ static struct ssc_ctx *make_record(SSL_CTX *ctx)
         goto failed;
     rec->ctx = ctx;
     atomic_init(&rec->table, table);
+    atomic_init(&table->owner, rec);
     atomic_init(&rec->mode, real->SSL_CTX_ctrl(ctx, SSC_CTRL_GET_SESS_CACHE_MODE, 0, NULL));
     atomic_init(&rec->size, real->SSL_CTX_ctrl(ctx, SSC_CTRL_GET_SESS_CACHE_SIZE, 0, NULL));
     atomic_init(&rec->new_cb, real->SSL_CTX_sess_get_new_cb(ctx));
@@ -314,6 +320,28 @@ bool ssc_ctx_share(struct ssc_ctx *dst, struct ssc_ctx *src)
     }
     pthread_mutex_unlock(&contexts_lock);
     return shared;
+}
+
+void ssc_ctx_set_context_id(struct ssc_ctx *rec, const unsigned char *id, uint32_t len)
+{
+    pthread_mutex_lock(&contexts_lock);
+    if (len > 0)
+        memcpy(rec->context_id, id, len);
+    rec->context_id_len = len;
+    atomic_fetch_add(&rec->context_ids_set, 1);
+    pthread_mutex_unlock(&contexts_lock);
+}
+
+struct ssc_ctx *ssc_ctx_lock_owner(struct ssc_table *table, struct ssc_ctx *rec)
+{
+    pthread_mutex_lock(&contexts_lock);
+    struct ssc_ctx *owner = atomic_load(&table->owner);
+    return owner != NULL ? owner : rec;
+}
+
+void ssc_ctx_unlock_owner(void)
+{
+    pthread_mutex_unlock(&contexts_lock);
 }
 
 bool ssc_ctx_any_caches(void)

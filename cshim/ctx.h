@@ -26,6 +26,12 @@ struct ssc_ctx {
     _Atomic(ssc_get_cb) get_cb;
     _Atomic(GEN_SESSION_CB) generate_cb;
 
+    /* what SSL_CTX_set_session_id_context set; libssl has no getter. See ssc_ctx_lock_owner. */
+    unsigned char context_id[32];
+    uint32_t context_id_len;
+    _Atomic uint32_t context_ids_set; /* how often */
+
+    _Atomic bool served;               /* a connection was a server's */
     _Atomic bool attached;             /* false: libssl's own cache serves, see ssc_ctx_detach */
     _Atomic bool mirrored;             /* libssl's table is kept as a copy, see ssc_ctx_mirror */
     _Atomic(struct ssc_table *) table; /* never NULL */
@@ -97,6 +103,16 @@ static inline sscore_table ssc_ctx_core(struct ssc_ctx *rec)
  * sessions, shares its table already, or either is mirrored.
  */
 bool ssc_ctx_share(struct ssc_ctx *dst, struct ssc_ctx *src);
+
+/* ssc_ctx_set_context_id notes what SSL_CTX_set_session_id_context set: at most 32 bytes. */
+void ssc_ctx_set_context_id(struct ssc_ctx *rec, const unsigned char *id, uint32_t len);
+
+/*
+ * ssc_ctx_lock_owner returns the context that a table was made with, or `rec`
+ * if that is gone, and keeps contexts as they are until ssc_ctx_unlock_owner.
+ */
+struct ssc_ctx *ssc_ctx_lock_owner(struct ssc_table *table, struct ssc_ctx *rec);
+void ssc_ctx_unlock_owner(void);
 
 /* ssc_ctx_capacity is the number of sessions the core may keep for the context; 0 is no limit. */
 uint64_t ssc_ctx_capacity(struct ssc_ctx *rec);

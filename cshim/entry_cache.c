@@ -1,6 +1,7 @@
 /* Entry points: adding, removing and flushing sessions. */
 #include "cache.h"
 #include "libssl.h"
+#include "share.h"
 
 SSC_EXPORT int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *sess)
 {
@@ -11,7 +12,7 @@ SSC_EXPORT int SSL_CTX_add_session(SSL_CTX *ctx, SSL_SESSION *sess)
     struct ssc_ctx *rec = ssc_ctx_attach(ctx);
     if (rec == NULL || ssc_cache_in_libssl())
         return real->SSL_CTX_add_session(ctx, sess);
-    return ssc_cache_add(rec, sess);
+    return ssc_cache_add(rec, NULL, sess, ssc_share_stores(rec));
 }
 
 SSC_EXPORT int SSL_add_session(SSL_CTX *ctx, SSL_SESSION *sess)
@@ -29,7 +30,7 @@ SSC_EXPORT int SSL_CTX_remove_session(SSL_CTX *ctx, SSL_SESSION *sess)
     struct ssc_ctx *rec = ssc_ctx_attach(ctx);
     if (rec == NULL)
         return real->SSL_CTX_remove_session(ctx, sess);
-    return ssc_cache_remove(rec, sess);
+    return ssc_cache_remove(rec, sess, !ssc_libssl_is(__builtin_return_address(0)));
 }
 
 SSC_EXPORT int SSL_remove_session(SSL_CTX *ctx, SSL_SESSION *sess)
@@ -52,9 +53,11 @@ static void flush(const void *caller, SSL_CTX *ctx, time_t tm)
     struct ssc_ctx *rec = ssc_ctx_of(ctx);
     if (rec == NULL)
         ssc_libssl_flush(real, ctx, tm);
+    else if (!ssc_ctx_being_freed(ctx))
+        ssc_cache_flush(rec, tm, tm == 0, ssc_share_removals(rec));
     /* The end of a context is not the end of a cache that others share. */
-    else if (!ssc_ctx_being_freed(ctx) || atomic_load(&ssc_ctx_table(rec)->users) == 1)
-        ssc_cache_flush(rec, tm, tm == 0);
+    else if (atomic_load(&ssc_ctx_table(rec)->users) == 1)
+        ssc_cache_flush(rec, tm, tm == 0, 0);
 }
 
 SSC_EXPORT void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm)

@@ -1,8 +1,11 @@
 /* Entry points: the making of contexts, and places in their ex_data. */
 #include <dlfcn.h>
 
+#include "config.h"
 #include "ctx.h"
+#include "keys.h"
 #include "libssl.h"
+#include "region.h"
 
 /* The context that this thread is freeing. */
 static __thread SSL_CTX *freeing;
@@ -21,6 +24,9 @@ static SSL_CTX *attached(SSL_CTX *ctx)
         /* A remove callback may have left SSL_CTX_free of another one there by longjmp. */
         if (freeing == ctx)
             freeing = NULL;
+        ssc_region_map();
+        if (ssc_config()->key_file != NULL)
+            ssc_keys_refresh(true);
         ssc_ctx_attach(ctx);
     }
     return ctx;
@@ -87,6 +93,21 @@ SSC_EXPORT void SSL_CTX_free(SSL_CTX *ctx)
     freeing = ctx;
     real->SSL_CTX_free(ctx);
     freeing = outer;
+}
+
+/* Seen because it tells whose sessions the context's are, and libssl has no getter for it. */
+SSC_EXPORT int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *sid_ctx,
+                                              unsigned int sid_ctx_len)
+{
+    SSC_ENTER(SSL_CTX_set_session_id_context, ctx, sid_ctx, sid_ctx_len);
+
+    if (real == NULL || ctx == NULL)
+        return 0;
+    const int set = real->SSL_CTX_set_session_id_context(ctx, sid_ctx, sid_ctx_len);
+    struct ssc_ctx *rec = ssc_ctx_attach(ctx);
+    if (set && rec != NULL)
+        ssc_ctx_set_context_id(rec, sid_ctx, sid_ctx_len);
+    return set;
 }
 
 typedef int get_ex_new_index(int class_index, long argl, void *argp, ssc_ex_new *new_func,

@@ -1,6 +1,7 @@
 /* Entry points: session IDs that the application makes, and conflicts among them. */
 #include "cache.h"
 #include "libssl.h"
+#include "share.h"
 #include "trampoline.h"
 
 SSC_EXPORT int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *id,
@@ -18,7 +19,7 @@ SSC_EXPORT int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *
         return 0;
     if (rec == NULL)
         return real->SSL_has_matching_session_id(ssl, id, id_len);
-    return ssc_cache_contains(rec, id, id_len, real->SSL_version(ssl));
+    return ssc_cache_contains(rec, id, id_len, real->SSL_version(ssl), ssc_share_lookups(rec));
 }
 
 SSC_EXPORT int SSL_CTX_set_generate_session_id(SSL_CTX *ctx, GEN_SESSION_CB cb)

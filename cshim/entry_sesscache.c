@@ -53,6 +53,8 @@ SSC_EXPORT int sesscache_ctx_stats(SSL_CTX *ctx, sesscache_stats *stats, size_t 
         .removed = counters.removed,
         .flushed = counters.flushed,
         .entries = counters.entries,
+        .shared_hits = counters.shared_hits,
+        .stored_hits = counters.stored_hits,
     };
     /* A caller of a later version may have fields we do not know. */
     if (size > sizeof all) {

@@ -60,11 +60,20 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
     X(const unsigned char *, SSL_SESSION_get_id, (const SSL_SESSION *, unsigned int *))            \
     X(int, SSL_SESSION_get_protocol_version, (const SSL_SESSION *))                                \
     X(int, SSL_SESSION_is_resumable, (const SSL_SESSION *))                                        \
+    X(const unsigned char *, SSL_SESSION_get0_id_context, (const SSL_SESSION *, unsigned int *))   \
+    X(void *, SSL_SESSION_get_ex_data, (const SSL_SESSION *, int))                                 \
+    X(int, i2d_SSL_SESSION, (const SSL_SESSION *, unsigned char **))                               \
+    X(SSL_SESSION *, d2i_SSL_SESSION, (SSL_SESSION **, const unsigned char **, long))              \
     X(int, SSL_SESSION_up_ref, (SSL_SESSION *))                                                    \
     X(void, SSL_SESSION_free, (SSL_SESSION *))                                                     \
     X(SSL_CTX *, SSL_get_SSL_CTX, (const SSL *))                                                   \
     X(SSL *, SSL_new, (SSL_CTX *))                                                                 \
     X(int, SSL_version, (const SSL *))                                                             \
+    X(int, SSL_get_verify_mode, (const SSL *))                                                     \
+    X(int, SSL_CTX_get_verify_mode, (const SSL_CTX *))                                             \
+    X(int, SSL_CTX_set_session_id_context, (SSL_CTX *, const unsigned char *, unsigned int))       \
+    X(void *, SSL_CTX_get0_certificate, (const SSL_CTX *))                                         \
+    X(const void *, SSL_CTX_get_client_CA_list, (const SSL_CTX *))                                 \
     X(int, SSL_is_server, (const SSL *))                                                           \
     X(uint64_t, SSL_get_options, (const SSL *))                                                    \
     X(uint32_t, SSL_get_max_early_data, (const SSL *))                                             \
@@ -73,6 +82,13 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
     X(void *, SSL_CTX_get_ex_data, (const SSL_CTX *, int))                                         \
     X(int, SSL_CTX_set_ex_data, (SSL_CTX *, int, void *))                                          \
     X(const char *, OpenSSL_version, (int))                                                        \
+    X(int, i2d_X509, (const void *, unsigned char **))                                             \
+    X(int, i2d_X509_NAME, (const void *, unsigned char **))                                        \
+    X(int, OPENSSL_sk_num, (const void *))                                                         \
+    X(void *, OPENSSL_sk_value, (const void *, int))                                               \
+    X(void, CRYPTO_free, (void *, const char *, int))                                              \
+    X(int, ERR_set_mark, (void))                                                                   \
+    X(int, ERR_pop_to_mark, (void))                                                                \
     X(int, CRYPTO_get_ex_new_index, (int, long, void *, ssc_ex_new *, ssc_ex_dup *, ssc_ex_free *))\
     X(int, CRYPTO_set_ex_data, (void *, int, void *))                                              \
     X(void *, CRYPTO_get_ex_data, (const void *, int))

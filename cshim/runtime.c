@@ -14,7 +14,11 @@
 #include "caller.h"
 #include "ctx.h"
 #include "log.h"
+#include "config.h"
+#include "keys.h"
 #include "process.h"
+#include "region.h"
+#include "share.h"
 #include "sscore.h"
 #include "threads.h"
 
@@ -162,6 +166,35 @@ static void leave_blocked(int sig, const char *name)
         go_signals[sig].flags &= ~GO_SIG_UNBLOCK;
 }
 
+/* The first call of the core: what it works with. */
+static bool init_core(void)
+{
+    const struct ssc_config *config = ssc_config();
+    const struct ssc_region *region = ssc_region();
+    uint8_t keys[SSC_KEYS_MAX][SSC_KEY_SIZE];
+    sscore_setup setup = {
+        .process = ssc_process(),
+        .insecure = config->insecure,
+        .name = config->name,
+        .store = config->store,
+        .store_ca = config->store_ca,
+        .store_timeout_ms = config->store_timeout_ms,
+        .keys = keys[0],
+        .keys_len = (uint32_t)ssc_keys_get(keys, NULL),
+    };
+
+    if (ssc_share_any()) {
+        setup.region = region->base;
+        setup.region_len = region->size;
+        setup.region_sealed = region->in_file;
+    }
+    const bool ok = sscore_init(&setup) == 1;
+    explicit_bzero(keys, sizeof keys);
+    if (setup.refused[0] != '\0')
+        ssc_log("%s", setup.refused);
+    return ok;
+}
+
 static bool run_initialisers(void)
 {
     static struct sigaction before[NSIG];
@@ -179,7 +212,7 @@ static bool run_initialisers(void)
     char **argv = arguments();
     for (go_initialiser *const *init = __start_ssc_go_init; init < __stop_ssc_go_init; init++)
         (*init)(1, argv, argv + 2);
-    ok = sscore_init(ssc_process()) == 1;
+    ok = init_core();
     restore_handlers(before);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return ok;
@@ -236,6 +269,8 @@ void ssc_runtime_forked(void)
     ssc_threads_forked();
     ssc_caller_forked();
     ssc_ctx_forked();
+    ssc_keys_forked();
+    ssc_region_forked();
     ssc_libssl_forked();
     if (atomic_load(&state) != SSC_CORE_NOT_STARTED)
         set_state(SSC_CORE_UNAVAILABLE);

@@ -34,8 +34,44 @@ typedef struct sscore_key {
 enum {
     SSCORE_MISS = 0,
     SSCORE_HIT = 1,
-    SSCORE_STALE = 2, /* found, but expired: counted as a miss, left to libssl to judge */
+    SSCORE_STALE = 2,  /* found, but expired: counted as a miss, left to libssl to judge */
+    SSCORE_SHARED = 3, /* found in the region: its DER was copied out */
+    SSCORE_STORED = 4, /* found in the store: its DER was copied out */
+    SSCORE_ROOM = 5,   /* found, but the room for the DER is too small: call again with more */
 };
+
+/* Which caches beyond the table an operation concerns, and how. */
+enum {
+    SSCORE_REGION = 1, /* the region that the workers of this host share */
+    SSCORE_STORE = 2,  /* the store that hosts share */
+    SSCORE_TAKE = 4, /* lookup: the session is good for one connection of all workers, then gone */
+    SSCORE_BIND = 8, /* from sscore_table_identify: the store wants the connection\'s certificate */
+};
+
+/* What sscore_lookup is asked, and what it found. */
+typedef struct sscore_query {
+    uint32_t caches;
+    uint32_t room; /* at `der`, for the DER of a session that the table does not have */
+    uint8_t *der;
+    const uint8_t *certificate; /* of the connection, DER, where SSCORE_BIND asks for it */
+    uint32_t certificate_len;
+    /* out */
+    sscore_ref ref;     /* SSCORE_HIT, SSCORE_STALE */
+    sscore_ref revoked; /* out of the table: another process removed that session; or 0 */
+    uint32_t stamp;     /* SSCORE_SHARED, SSCORE_STORED: for the sscore_add of the session */
+    uint32_t der_len;   /* SSCORE_SHARED, SSCORE_STORED: of the DER; SSCORE_ROOM: needed */
+} sscore_query;
+
+/* A session as other processes and hosts get it. */
+typedef struct sscore_record {
+    const uint8_t *der; /* NULL: not shared */
+    uint32_t len;
+    uint32_t caches;            /* SSCORE_REGION, SSCORE_STORE */
+    uint32_t stamp;             /* from sscore_lookup, if the session came from there */
+    uint32_t stamped;           /* 1 if so; else 0 */
+    const uint8_t *certificate; /* as in sscore_query */
+    uint32_t certificate_len;
+} sscore_record;
 
 /* Results of sscore_add. */
 enum {
@@ -58,7 +94,16 @@ typedef struct sscore_displaced {
 /* What the core counted for one table; the fields of sesscache_stats. */
 typedef struct sscore_counters {
     uint64_t lookups, hits, misses, adds, replaced, evicted, expired, removed, flushed, entries;
+    uint64_t shared_hits, stored_hits; /* of the hits: found in the region, in the store */
 } sscore_counters;
+
+/* What the core counted for the region and the store; gocore/region and gocore/store say what. */
+typedef struct sscore_region_counters {
+    uint64_t hits, misses, puts, evicted, refused, busy, damaged, removed, taken, overtaken;
+} sscore_region_counters;
+typedef struct sscore_store_counters {
+    uint64_t hits, misses, errors, timeouts, writes, dropped, deletes, opened, open;
+} sscore_store_counters;
 
 /*
  * The figures of one process, in memory shared with whoever reads the figures
@@ -66,7 +111,7 @@ typedef struct sscore_counters {
  * atomic operations. The Go core writes the part it counts, the shim the rest.
  * gocore/statfile reads the same layout; bump SSC_PROCESS_LAYOUT when it changes.
  */
-#define SSC_PROCESS_LAYOUT 1u
+#define SSC_PROCESS_LAYOUT 2u
 typedef struct sscore_process {
     /* written by the shim */
     uint64_t pid;           /* 0: unused slot */
@@ -81,15 +126,47 @@ typedef struct sscore_process {
     uint64_t slots_used;    /* references the shim holds on behalf of the core */
     /* written by the Go core: the sum over its tables */
     sscore_counters core;
-    uint64_t panics; /* panics recovered at the seam */
+    sscore_region_counters region;
+    sscore_store_counters store;
+    uint64_t unsealed; /* records of a store or a file refused: altered, of another key, ... */
+    uint64_t panics;   /* panics recovered at the seam */
 } sscore_process;
 
+/* What the core is told at its start. */
+typedef struct sscore_setup {
+    sscore_process *process; /* valid for the life of the process */
+    void *region;            /* memory that the workers share, likewise; NULL: none */
+    uint64_t region_len;
+    int32_t region_sealed;     /* its records are sealed: it lies in a file */
+    int32_t insecure;          /* records may leave the host without a seal */
+    const char *name;          /* stands for the certificate in namespaces; or NULL */
+    const char *store;         /* URL of the store; or NULL */
+    const char *store_ca;      /* PEM of the authorities for its certificate; or NULL */
+    uint32_t store_timeout_ms; /* longest wait of a lookup for the store */
+    uint32_t keys_len;         /* number of keys; */
+    const uint8_t *keys;       /* 32 bytes each, the one that seals first */
+    char refused[256];         /* out: why the store is off, or empty */
+} sscore_setup;
+
 /*
- * sscore_init is the first call after the Go runtime has started. `process`
- * stays valid for the life of the process. Returns 1, or 0 if the core cannot
- * serve.
+ * sscore_init is the first call after the Go runtime has started. It keeps
+ * nothing of `setup` but the process's figures and the region. Returns 1, or 0
+ * if the core cannot serve.
  */
-int32_t sscore_init(sscore_process *process);
+int32_t sscore_init(sscore_setup *setup);
+
+/* sscore_set_keys replaces the keys that seal. They are copied. */
+void sscore_set_keys(uint8_t *keys, uint32_t len);
+
+/* What tells the sessions of one context from those of others, in every process and host alike. */
+typedef struct sscore_identity {
+    const uint8_t *certificate; /* DER; NULL: the context has none of its own */
+    const uint8_t *context_id;  /* see SSL_CTX_set_session_id_context(3) */
+    const uint8_t *authorities; /* names that client certificates are asked for, DER */
+    uint32_t certificate_len, context_id_len, authorities_len;
+    int32_t verify_mode; /* see SSL_CTX_set_verify(3) */
+    uint32_t number;     /* of the context among those of the server; where nothing else tells */
+} sscore_identity;
 
 /*
  * sscore_threads says how many threads of the host call the core. A thread that
@@ -101,34 +178,52 @@ void sscore_threads(uint32_t threads);
 /* sscore_table_new makes a table that holds `capacity` sessions, 0 for no limit. 0 on failure. */
 sscore_table sscore_table_new(uint64_t capacity);
 
+/*
+ * sscore_table_identify says whose sessions the table holds, so that they can
+ * be shared; later calls replace what the first said. Returns which caches can
+ * share them: SSCORE_REGION, SSCORE_STORE, and perhaps SSCORE_BIND.
+ */
+uint32_t sscore_table_identify(sscore_table table, sscore_identity *identity);
+
 /* sscore_table_free forgets a table. Its references must have been flushed before. */
 void sscore_table_free(sscore_table table);
 
 /* sscore_set_capacity sets the limit; the next add evicts what is above it. */
 void sscore_set_capacity(sscore_table table, uint64_t capacity);
 
-/* sscore_lookup finds a session: a verdict, and its reference in *ref unless SSCORE_MISS. */
-int32_t sscore_lookup(sscore_table table, sscore_key *key, int64_t now, sscore_ref *ref);
+/*
+ * sscore_lookup finds a session, in the table and in the caches beyond it: a
+ * verdict, and what belongs to it in *query. With SSCORE_TAKE a session is found
+ * by one of all the lookups that are made with it in all processes.
+ */
+int32_t sscore_lookup(sscore_table table, sscore_key *key, int64_t now, sscore_query *query);
 
-/* sscore_contains is 1 if the key is stored, expired or not. It counts nothing. */
-int32_t sscore_contains(sscore_table table, sscore_key *key);
+/* sscore_contains is 1 if the key is stored in the table, expired or not, or in the region. */
+int32_t sscore_contains(sscore_table table, sscore_key *key, int64_t now, uint32_t caches);
 
 /*
  * sscore_add stores `ref` under `key` until `expiry`. `object` identifies the
- * session object: the same key with the same object is SSCORE_SAME.
+ * session object: the same key with the same object is SSCORE_SAME. What is
+ * stored is shared as `record` says (NULL: it is not).
  */
 int32_t sscore_add(sscore_table table, sscore_key *key, sscore_ref ref, uint64_t object,
-                   int64_t expiry, sscore_displaced *displaced);
+                   int64_t now, int64_t expiry, sscore_record *record, sscore_displaced *displaced);
+
+/* sscore_share shares a session that the table has, as sscore_add does. */
+void sscore_share(sscore_table table, sscore_key *key, int64_t now, int64_t expiry,
+                  sscore_record *record);
 
 /* sscore_evict goes on evicting what is above the capacity; fills evicted, evicted_len and more. */
 void sscore_evict(sscore_table table, sscore_displaced *displaced);
 
 /*
- * sscore_remove takes the key out: 1 and its reference in *ref, or 0. If
- * `object` is not 0, only that very object is taken.
+ * sscore_remove takes the key out of the table and of the `caches`, where it
+ * does not come back before `expiry`. 1 if it was in the table (its reference
+ * is then in *ref, else 0) or in the region. If `object` is not 0, only that
+ * very object is taken, and only from the table.
  */
 int32_t sscore_remove(sscore_table table, sscore_key *key, uint64_t object, int64_t now,
-                      sscore_ref *ref);
+                      int64_t expiry, uint32_t caches, sscore_ref *ref);
 
 /* sscore_touch gives `object` a new expiry in every table that stores it under `key`. */
 void sscore_touch(sscore_key *key, uint64_t object, int64_t expiry);
@@ -142,11 +237,12 @@ int32_t sscore_stats(sscore_table table, sscore_counters *counters);
 /*
  * sscore_flush starts a walk that takes out the sessions which expired before
  * `tm`, or, if `all`, every session stored when it was called. `now` decides
- * whether a session counts as expired or as flushed.
+ * whether a session counts as expired or as flushed. The `caches` are flushed
+ * likewise, before the function returns.
  * sscore_snapshot starts a walk over the sessions stored, taking none out.
  * Both return a cursor for sscore_next, freed by sscore_done; NULL on failure.
  */
-void *sscore_flush(sscore_table table, int64_t tm, int32_t all, int64_t now);
+void *sscore_flush(sscore_table table, int64_t tm, int32_t all, int64_t now, uint32_t caches);
 void *sscore_snapshot(sscore_table table);
 
 /* sscore_next stores up to `len` references at `refs` and returns how many; 0 at the end. */

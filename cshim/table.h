@@ -11,11 +11,18 @@
 #include "sscore.h"
 #include "ssc.h"
 
+struct ssc_ctx;
+
 struct ssc_table {
     _Atomic sscore_table core; /* 0 until the first session is added */
     uint32_t number;           /* names the table's slots; never 0, never used twice */
     _Atomic unsigned users;    /* contexts that use it */
     pthread_mutex_t lock;      /* for making `core` */
+
+    /* what the core knows of the context whose sessions these are; see share.c */
+    _Atomic(struct ssc_ctx *) owner; /* the context it was made with; NULL: that is gone */
+    _Atomic uint64_t identity;       /* 0: not told yet */
+    _Atomic uint32_t caches;         /* that can share its sessions */
 };
 
 /* ssc_table_new makes a table for one context. NULL if memory is short. */

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "process.h"
 #include "runtime.h"
+#include "share.h"
 #include "slot.h"
 
 /* What of a connection decides whether its sessions are cached. */
@@ -48,6 +49,17 @@ static bool engine_stores(struct ssc_ctx *rec, const struct side *side, long mod
     return ssc_config()->takeover && side->server && useful;
 }
 
+/* What early data came with is to be used once, which hosts cannot agree on in time. */
+static uint32_t within_host(uint32_t caches, const struct side *side)
+{
+    return side->early_data ? caches & ~(uint32_t)SSCORE_STORE : caches;
+}
+
+static uint32_t shared_by(struct ssc_ctx *rec, const struct side *side)
+{
+    return within_host(ssc_share_stores(rec), side);
+}
+
 /*
  * libssl clears its cache in every 256th good handshake of the side, `good`
  * being those before it; so do we, once for each.
@@ -63,13 +75,20 @@ static void auto_flush(struct ssc_ctx *rec, bool server, long good)
     const long due = good >> 8;
     if (atomic_load_explicit(&rec->clears[server], memory_order_relaxed) < due &&
         atomic_exchange(&rec->clears[server], due) < due)
-        ssc_cache_flush(rec, (int64_t)time(NULL), false);
+        ssc_cache_flush(rec, (int64_t)time(NULL), false, 0);
 }
 
 static long good_handshakes(SSL_CTX *ctx, bool server)
 {
     return ssc_libssl()->SSL_CTX_ctrl(
         ctx, server ? SSC_CTRL_SESS_ACCEPT_GOOD : SSC_CTRL_SESS_CONNECT_GOOD, 0, NULL);
+}
+
+/* Written once: the record is read by all threads. */
+static void served(struct ssc_ctx *rec)
+{
+    if (ssc_unlikely(!atomic_load_explicit(&rec->served, memory_order_relaxed)))
+        atomic_store_explicit(&rec->served, true, memory_order_relaxed);
 }
 
 int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
@@ -92,16 +111,24 @@ int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
             ssc_libssl()->SSL_CTX_add_session(ctx, sess);
         return (mode & bit) != 0 ? ssc_callback_new(rec, ssl, sess) : 0;
     }
+    if (side.server)
+        served(rec);
     if (side.early_data)
         ssc_cache_mirror(rec);
+    const bool asks = (mode & bit) != 0 && atomic_load(&rec->new_cb) != NULL;
+    /* The manual: a session that the callback does not want leaves the internal
+     * cache at once. In takeover mode the cache is ours. */
+    const bool decides = asks && !ssc_config()->takeover;
+    const uint32_t caches = store && side.server ? shared_by(rec, &side) : 0;
     if (store)
-        stored = ssc_cache_add(rec, sess) == 1;
-    if ((mode & bit) != 0 && atomic_load(&rec->new_cb) != NULL) {
+        stored = ssc_cache_add(rec, ssl, sess, decides ? 0 : caches) == 1;
+    if (asks)
         keep = ssc_callback_new(rec, ssl, sess);
-        /* The manual: a session that the callback does not want leaves the
-         * internal cache at once. In takeover mode the cache is ours. */
-        if (!keep && stored && !ssc_config()->takeover && atomic_load(&rec->attached))
+    if (decides && stored && atomic_load(&rec->attached)) {
+        if (!keep)
             ssc_cache_withdraw(rec, sess);
+        else if (caches != 0)
+            ssc_cache_share(rec, ssl, sess, caches);
     }
     if (atomic_load(&rec->attached))
         auto_flush(rec, side.server, good_handshakes(ctx, side.server) + 1);
@@ -156,13 +183,17 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
         return ssc_callback_get(rec, ssl, id, len, copy);
     }
     const struct side side = side_of(ssl);
+    atomic_store_explicit(&rec->served, true, memory_order_relaxed);
     if (side.early_data)
         ssc_cache_mirror(rec);
     if (internal) {
-        sess = ssc_cache_lookup(rec, id, (size_t)len, real->SSL_version(ssl));
+        uint32_t caches = within_host(ssc_share_lookups(rec), &side);
+        if (side.early_data && caches != 0)
+            caches |= SSCORE_TAKE;
+        sess = ssc_cache_lookup(rec, ssl, id, (size_t)len, caches);
         /* libssl ignores a session that is marked. 1.1.1 fails the handshake by
          * it, but for TLS 1.3, where it marks good ones. */
-        if (sess != NULL && !side.tls13 && marked(sess)) {
+        if (sess != NULL && ((!side.tls13 && marked(sess)) || ssc_share_unfit(ssl, sess))) {
             real->SSL_SESSION_free(sess);
             return NULL;
         }
@@ -189,7 +220,7 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
         *copy = 0;
     }
     if ((atomic_load(&rec->mode) & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0 || ssc_config()->takeover)
-        ssc_cache_add(rec, sess);
+        ssc_cache_add(rec, ssl, sess, shared_by(rec, &side));
     return sess;
 }
 

@@ -190,6 +190,15 @@ void SSL_CTX_flush_sessions(SSL_CTX *ctx, long tm);
 struct lhash_st_SSL_SESSION *SSL_CTX_sessions(SSL_CTX *ctx);
 
 /*
+ * SSL_CTX_set_session_id_context names the service that the context's sessions
+ * are for: they resume with contexts of the same name only, in this process and
+ * in others. `sid_ctx_len` is at most 32. Returns 1, or 0 if it is more.
+ * Follows SSL_CTX_set_session_id_context(3).
+ */
+int SSL_CTX_set_session_id_context(SSL_CTX *ctx, const unsigned char *sid_ctx,
+                                   unsigned int sid_ctx_len);
+
+/*
  * SSL_has_matching_session_id returns 1 if the context of `ssl` has a cached
  * session of this ID and of the protocol version of `ssl`, else 0.
  * Follows SSL_CTX_set_generate_session_id(3).
@@ -322,6 +331,8 @@ typedef struct sesscache_stats {
     uint64_t removed;  /* dropped on request before their time */
     uint64_t flushed;  /* dropped by a flush before their time */
     uint64_t entries;  /* cached now */
+    uint64_t shared_hits; /* of the hits: found in the memory that workers share */
+    uint64_t stored_hits; /* of the hits: found in the store that hosts share */
 } sesscache_stats;
 
 /*

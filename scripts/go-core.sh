@@ -9,6 +9,8 @@
 #   - the runtime's table of signals can be seen, for cshim/runtime.c;
 #   - pthread_create becomes ssc_core_pthread_create, so that Go's threads come
 #     from cshim/threads.c, which can serve them where the host forbids new ones.
+# Names are resolved by Go itself (netgo): the C library's resolver loads files
+# and takes threads, which a host in an empty root without threads has not.
 set -eu
 
 out=${1:?usage: go-core.sh OUTDIR}
@@ -16,7 +18,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 
-(cd "$root" && CGO_ENABLED=1 go build -trimpath -buildmode=c-archive -o "$out/sscore.a" ./capi)
+(cd "$root" && CGO_ENABLED=1 go build -trimpath -tags netgo,osusergo -buildmode=c-archive -o "$out/sscore.a" ./capi)
 
 objects=$out/objects
 rm -rf "$objects"

@@ -12,7 +12,7 @@ die() {
 build=(gcc libc6-dev binutils make libssl-dev)
 demo=("${build[@]}" nginx openssl)
 test=("${demo[@]}" g++ libnginx-mod-stream haproxy apache2 stunnel4 lighttpd lighttpd-mod-openssl
-    python3 cmake pkg-config valgrind libssl-doc)
+    python3 cmake pkg-config valgrind libssl-doc redis-server redis-tools redis-sentinel memcached)
 
 case "${1:-}" in
 build) wanted=("${build[@]}") ;;

@@ -99,15 +99,11 @@ func writeTable(out io.Writer, stock, preloaded []measurement) {
 		value uint64
 	}{
 		{"Go core: lookups", core.Core.Lookups},
-		{"  hits", core.Core.Hits},
+		{"  hits, session of the same worker", core.Core.Hits - core.Core.SharedHits - core.Core.StoredHits},
+		{"  hits, session of another worker", core.Core.SharedHits},
 		{"  misses", core.Core.Misses},
-		{"  adds", core.Core.Adds},
-		{"  replaced", core.Core.Replaced},
-		{"  evicted", core.Core.Evicted},
-		{"  expired", core.Core.Expired},
-		{"  removed", core.Core.Removed},
-		{"  flushed", core.Core.Flushed},
-		{"  entries at the end", core.Core.Entries},
+		{"shared memory: sessions stored", core.Region.Puts},
+		{"  evicted", core.Region.Evicted},
 	} {
 		row(figure.name, "-", fmt.Sprint(figure.value))
 	}
@@ -133,8 +129,34 @@ func coreStart(runs []measurement) string {
 	}).format("%.2f") + " ms"
 }
 
-// verdict says in words what the rates say, measured against their own noise.
+// verdict says in words what was resumed and what the rates say, measured against their own noise.
 func verdict(stock, preloaded []measurement) string {
+	return resumption(stock, preloaded) + "\n" + speed(stock, preloaded)
+}
+
+// resumption says how many of the sessions that clients offered were resumed, and by whom.
+func resumption(stock, preloaded []measurement) string {
+	taken := func(runs []measurement) string {
+		return percent(sum(runs, func(l load) int { return l.Resumed }),
+			sum(runs, func(l load) int { return l.Offered }))
+	}
+	text := fmt.Sprintf("Of the sessions offered, stock resumed %s: a worker knows its own. "+
+		"libsesscache\nresumed %s: the workers share theirs.", taken(stock), taken(preloaded))
+	core := coreFigures(preloaded)
+	resumed := sum(preloaded, func(l load) int { return l.Resumed })
+	switch {
+	case core.CoreState == statfile.CoreUnavailable || core.Core.Hits == 0 && resumed > 0:
+		text += "\nThe Go core did not serve: libssl's own cache did."
+	case core.Core.Hits == uint64(resumed):
+		text += "\nEvery resumption with the library was a hit of the Go core."
+	default:
+		text += fmt.Sprintf("\n%d of the %d resumptions with the library were hits of the Go core.",
+			core.Core.Hits, resumed)
+	}
+	return text
+}
+
+func speed(stock, preloaded []measurement) string {
 	left, right := spreadOf(stock, rate), spreadOf(preloaded, rate)
 	change := 100 * (right.median/left.median - 1)
 	noise := 100 * max(left.high-left.low, right.high-right.low) / left.median
@@ -146,17 +168,6 @@ func verdict(stock, preloaded []measurement) string {
 		text += fmt.Sprintf(", within the noise: the runs of one kind lie up to %.1f %% apart.", noise)
 	default:
 		text += fmt.Sprintf(", more than the noise: the runs of one kind lie up to %.1f %% apart.", noise)
-	}
-	core := coreFigures(preloaded)
-	resumed := sum(preloaded, func(l load) int { return l.Resumed })
-	switch {
-	case core.CoreState == statfile.CoreUnavailable || core.Core.Hits == 0 && resumed > 0:
-		text += "\nThe Go core did not serve: libssl's own cache did."
-	case core.Core.Hits == uint64(resumed):
-		text += "\nEvery resumption with the library was a hit of the Go core."
-	default:
-		text += fmt.Sprintf("\n%d of the %d resumptions with the library were hits of the Go core.",
-			core.Core.Hits, resumed)
 	}
 	return text
 }

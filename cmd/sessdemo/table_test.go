@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/libsesscache/libsesscache/gocore/cache"
+	"github.com/libsesscache/libsesscache/gocore/region"
 	"github.com/libsesscache/libsesscache/gocore/statfile"
 )
 
@@ -28,7 +29,11 @@ func TestWriteTable(t *testing.T) {
 	for i := range preloaded {
 		preloaded[i].figures = []statfile.Process{
 			{PID: 1}, // the master, whose core never starts
-			{PID: 2, CoreState: statfile.CoreRunning, CoreStartNanos: 2e6, Core: cache.Counters{Hits: 40}},
+			{
+				PID: 2, CoreState: statfile.CoreRunning, CoreStartNanos: 2e6,
+				Core:   cache.Counters{Hits: 40, SharedHits: 30},
+				Region: region.Counters{Puts: 70},
+			},
 		}
 	}
 	var out strings.Builder
@@ -37,7 +42,9 @@ func TestWriteTable(t *testing.T) {
 	assert.Regexp(t, `share resumed +40\.0 % +40\.0 %\n`, out.String())
 	assert.Regexp(t, `sessions offered +50\.0 % +50\.0 %\n`, out.String())
 	assert.Regexp(t, `handshakes a second +1100 \(1000 to 1200\) +1050 \(1000 to 1100\)\n`, out.String())
-	assert.Regexp(t, `hits +- +80\n`, out.String())
+	assert.Regexp(t, `hits, session of the same worker +- +20\n`, out.String())
+	assert.Regexp(t, `hits, session of another worker +- +60\n`, out.String())
+	assert.Regexp(t, `shared memory: sessions stored +- +140\n`, out.String())
 	assert.Regexp(t, `start of the Go core, a process +- +2\.00 \(2\.00 to 2\.00\) ms\n`, out.String())
 }
 
@@ -47,6 +54,10 @@ func TestVerdict(t *testing.T) {
 	preloaded[0].figures = []statfile.Process{
 		{CoreState: statfile.CoreRunning, Core: cache.Counters{Hits: 80}}}
 	assert.Contains(t, verdict(runs(1000, 1000), preloaded), "Every resumption")
+	preloaded[0].load.Resumed = 80
+	assert.Contains(t, verdict(runs(1000, 1000), preloaded), "stock resumed 50.0 %")
+	assert.Contains(t, verdict(runs(1000, 1000), preloaded), "resumed 75.0 %")
+	assert.Contains(t, verdict(runs(1000, 1000), preloaded), "80 of the 120 resumptions")
 	assert.Contains(t, verdict(runs(1000, 1100), preloaded), "within the noise")
 	assert.Contains(t, verdict(runs(2000, 2001), preloaded), "more than the noise")
 }

@@ -19,6 +19,10 @@ type Counters struct {
 	Removed  uint64 // sessions removed before their expiry
 	Flushed  uint64 // sessions flushed before their expiry
 	Entries  uint64 // sessions stored now
+
+	// Of the hits, those that were not in the table: see Table.Found.
+	SharedHits uint64 // found in the region of the host's workers
+	StoredHits uint64 // found in the store of several hosts
 }
 
 // tally counts for one table. Its methods are called under the table's lock.
@@ -43,6 +47,24 @@ func (t *tally) hit() {
 
 func (t *tally) miss() {
 	count(&t.own.Lookups, &t.sum.Lookups)
+	count(&t.own.Misses, &t.sum.Misses)
+}
+
+func (t *tally) found(where Where) {
+	t.own.Misses--
+	atomic.AddUint64(&t.sum.Misses, ^uint64(0))
+	count(&t.own.Hits, &t.sum.Hits)
+	switch where {
+	case InRegion:
+		count(&t.own.SharedHits, &t.sum.SharedHits)
+	case InStore:
+		count(&t.own.StoredHits, &t.sum.StoredHits)
+	}
+}
+
+func (t *tally) used() {
+	t.own.Hits--
+	atomic.AddUint64(&t.sum.Hits, ^uint64(0))
 	count(&t.own.Misses, &t.sum.Misses)
 }
 

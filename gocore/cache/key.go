@@ -10,16 +10,17 @@ const MaxIDLen = 32
 // MakeKey sees to that.
 type Key struct {
 	ID      [MaxIDLen]byte
+	Version uint16
 	Len     uint8
-	Version int32
 }
 
-// MakeKey makes the key of a session ID; it is false if the ID is too long.
+// MakeKey makes the key of a session ID. It is false if the ID is too long or
+// the version none of TLS: those have 16 bits.
 func MakeKey(id []byte, version int32) (Key, bool) {
-	if len(id) > MaxIDLen {
+	if len(id) > MaxIDLen || version != int32(uint16(version)) {
 		return Key{}, false
 	}
-	k := Key{Len: uint8(len(id)), Version: version}
+	k := Key{Len: uint8(len(id)), Version: uint16(version)}
 	copy(k.ID[:], id)
 	return k, true
 }
@@ -29,6 +30,6 @@ func MakeKey(id []byte, version int32) (Key, bool) {
 func (k *Key) hash(seed maphash.Seed) uint32 {
 	h := maphash.Bytes(seed, k.ID[:])
 	// A few values at most, so they need no more than to be told apart.
-	h ^= (uint64(uint32(k.Version))<<8 | uint64(k.Len)) * 0x9E3779B97F4A7C15 >> 32
+	h ^= (uint64(k.Version)<<8 | uint64(k.Len)) * 0x9E3779B97F4A7C15 >> 32
 	return uint32(h)
 }

@@ -30,7 +30,7 @@ func TestMakeKey(t *testing.T) {
 func TestKey_Hash(t *testing.T) {
 	seed := maphash.MakeSeed()
 	keys := []Key{{Len: 32}, {Len: 31}, {Len: 32, Version: 0x0303}, {Len: 32, Version: 0x0304},
-		{Len: 32, Version: -1}}
+		{Len: 32, Version: 0xfeff}}
 	for i := range MaxIDLen {
 		k := Key{Len: 32}
 		k.ID[i] = 1

@@ -5,11 +5,12 @@ import "fmt"
 // Verdict is the outcome of a lookup.
 type Verdict int
 
-// The verdicts; SSCORE_MISS and so on in cshim/sscore.h have the same values.
+// The verdicts.
 const (
-	Miss  Verdict = iota // not found
-	Hit                  // found
-	Stale                // found, but expired
+	Miss    Verdict = iota // not found
+	Hit                    // found
+	Stale                  // found, but expired
+	Revoked                // found, but perhaps no longer good: see Stamps
 )
 
 // String is the name of the verdict.
@@ -21,6 +22,8 @@ func (v Verdict) String() string {
 		return "Hit"
 	case Stale:
 		return "Stale"
+	case Revoked:
+		return "Revoked"
 	}
 	return fmt.Sprintf("Verdict(%d)", int(v))
 }

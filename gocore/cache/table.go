@@ -33,6 +33,10 @@ type Options struct {
 	// them atomically. They may lie outside the Go heap; they must be aligned to
 	// 8 bytes and stay valid as long as the table is used.
 	Totals *Counters
+
+	// Stamps, if not nil, tells which sessions are no longer good although
+	// nothing was done to them in this table.
+	Stamps Stamps
 }
 
 // Table is a cache of sessions, safe for concurrent use. Its lock is held for a
@@ -46,12 +50,14 @@ type Table struct {
 	order    order // of the entries
 	tally    tally
 	seed     maphash.Seed // set once
+	stamps   Stamps       // set once
 }
 
 // entry is one session stored: a cache line, without pointers. Expiry and
 // neighbours are in the order, the chain of its hash is in the index.
 type entry struct {
 	key      Key
+	stamp    uint32 // see Stamps
 	ref      Ref
 	object   Object
 	sequence uint64 // number of the add that stored it; 0: the entry is free
@@ -63,6 +69,10 @@ func New(options Options) *Table {
 	t.byKey.init(func(i uint32) uint32 { return t.entries.at(i).key.hash(t.seed) })
 	t.order.init(t.seed)
 	t.tally.init(options.Totals)
+	t.stamps = options.Stamps
+	if t.stamps == nil {
+		t.stamps = unchanging{}
+	}
 	return t
 }
 
@@ -75,7 +85,9 @@ func (t *Table) SetCapacity(n uint64) {
 }
 
 // Lookup finds the reference of a session. Stale comes with the reference too
-// but counts as a miss; the session stays for the caller to remove.
+// but counts as a miss; the session stays for the caller to remove. Revoked
+// does so too; the caller asks where the sessions are shared, and then calls
+// Revoke or Confirm.
 func (t *Table) Lookup(k Key, now int64) (Ref, Verdict) {
 	hash := k.hash(t.seed)
 	t.mu.Lock()
@@ -85,7 +97,12 @@ func (t *Table) Lookup(k Key, now int64) (Ref, Verdict) {
 		t.tally.miss()
 		return 0, Miss
 	}
-	ref := t.entries.at(i).ref
+	e := t.entries.at(i)
+	ref := e.ref
+	if (e.stamp^t.stamps.Stamp(k))&^alone != 0 {
+		t.tally.miss()
+		return ref, Revoked
+	}
 	if now > t.order.expiry(i) {
 		t.tally.miss()
 		return ref, Stale
@@ -115,6 +132,13 @@ func (t *Table) Contains(k Key) bool {
 // small, so that the caller has to go on with Evict.
 func (t *Table) Add(k Key, ref Ref, object Object, expiry int64, evicted []Ref) (
 	result Result, replaced Ref, n int, more bool) {
+	return t.AddStamped(k, ref, object, expiry, t.stamps.Stamp(k), evicted)
+}
+
+// AddStamped is Add for a session that was got elsewhere when the stamp of its
+// key was as given: if that has changed since, the session is revoked already.
+func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp uint32, evicted []Ref) (
+	result Result, replaced Ref, n int, more bool) {
 	if ref == 0 || k.Len > MaxIDLen {
 		return Failed, 0, 0, false
 	}
@@ -124,6 +148,7 @@ func (t *Table) Add(k Key, ref Ref, object Object, expiry int64, evicted []Ref) 
 	if i := t.find(&k, hash); i != none {
 		e := t.entries.at(i)
 		t.order.move(i, expiry)
+		e.stamp = stamp &^ alone
 		if e.object == object {
 			return Same, 0, 0, false
 		}
@@ -143,7 +168,7 @@ func (t *Table) Add(k Key, ref Ref, object Object, expiry int64, evicted []Ref) 
 	}
 	i := t.byKey.add(hash)
 	t.entries.reach(i)
-	*t.entries.at(i) = entry{key: k, ref: ref, object: object, sequence: t.sequence}
+	*t.entries.at(i) = entry{key: k, stamp: stamp &^ alone, ref: ref, object: object, sequence: t.sequence}
 	t.order.insert(i, expiry)
 	t.tally.added()
 	return Added, 0, n, more

@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 
 	"github.com/libsesscache/libsesscache/gocore/cache"
+	"github.com/libsesscache/libsesscache/gocore/region"
+	"github.com/libsesscache/libsesscache/gocore/store"
 )
 
 // States of the Go core in a process.
@@ -35,12 +38,15 @@ type Process struct {
 	AppRemove      uint64 // calls of the application's remove callback
 	SlotsUsed      uint64 // references that the shim holds for the core
 	Core           cache.Counters
+	Region         region.Counters
+	Store          store.Counters
+	Unsealed       uint64 // records of a store or a file refused: altered, of another key, not a session
 	Panics         uint64 // panics recovered at the seam
 }
 
 const (
 	magic      = 0x0054415453435353 | layout<<56
-	layout     = 1
+	layout     = 2
 	headerSize = 4096
 )
 
@@ -82,25 +88,20 @@ func Read(path string) ([]Process, error) {
 func Sum(processes []Process) Process {
 	var sum Process
 	for _, p := range processes {
-		sum.Contexts += p.Contexts
-		sum.CoreState = max(sum.CoreState, p.CoreState)
-		sum.CoreStartNanos += p.CoreStartNanos
-		sum.AppLookups += p.AppLookups
-		sum.AppHits += p.AppHits
-		sum.AppNew += p.AppNew
-		sum.AppRemove += p.AppRemove
-		sum.SlotsUsed += p.SlotsUsed
-		sum.Panics += p.Panics
-		sum.Core.Lookups += p.Core.Lookups
-		sum.Core.Hits += p.Core.Hits
-		sum.Core.Misses += p.Core.Misses
-		sum.Core.Adds += p.Core.Adds
-		sum.Core.Replaced += p.Core.Replaced
-		sum.Core.Evicted += p.Core.Evicted
-		sum.Core.Expired += p.Core.Expired
-		sum.Core.Removed += p.Core.Removed
-		sum.Core.Flushed += p.Core.Flushed
-		sum.Core.Entries += p.Core.Entries
+		state := max(sum.CoreState, p.CoreState)
+		add(reflect.ValueOf(&sum).Elem(), reflect.ValueOf(p))
+		sum.PID, sum.StartTime, sum.CoreState = 0, 0, state
 	}
 	return sum
+}
+
+// add adds the words of one block to those of another.
+func add(sum, p reflect.Value) {
+	for i := range p.NumField() {
+		if f := p.Field(i); f.Kind() == reflect.Struct {
+			add(sum.Field(i), f)
+		} else {
+			sum.Field(i).SetUint(sum.Field(i).Uint() + f.Uint())
+		}
+	}
 }

@@ -60,9 +60,22 @@ static sscore_ref take(struct entry *e)
     return ref;
 }
 
-int32_t sscore_init(sscore_process *process)
+int32_t sscore_init(sscore_setup *setup)
 {
-    return process != NULL;
+    return setup->process != NULL;
+}
+
+void sscore_set_keys(uint8_t *keys, uint32_t len)
+{
+    (void)keys, (void)len;
+    calls++;
+}
+
+uint32_t sscore_table_identify(sscore_table table, sscore_identity *identity)
+{
+    (void)table, (void)identity;
+    calls++;
+    return 0;
 }
 
 void sscore_threads(uint32_t threads)
@@ -91,33 +104,34 @@ void sscore_set_capacity(sscore_table table, uint64_t capacity)
     limit = capacity;
 }
 
-int32_t sscore_lookup(sscore_table table, sscore_key *key, int64_t now, sscore_ref *ref)
+int32_t sscore_lookup(sscore_table table, sscore_key *key, int64_t now, sscore_query *query)
 {
     const struct entry *e = find(key);
 
     (void)table;
     calls++;
+    query->revoked = 0;
     if (e == NULL)
         return SSCORE_MISS;
-    *ref = e->ref;
+    query->ref = e->ref;
     return now > e->expiry ? SSCORE_STALE : SSCORE_HIT;
 }
 
-int32_t sscore_contains(sscore_table table, sscore_key *key)
+int32_t sscore_contains(sscore_table table, sscore_key *key, int64_t now, uint32_t caches)
 {
-    (void)table;
+    (void)table, (void)now, (void)caches;
     calls++;
     return find(key) != NULL;
 }
 
 int32_t sscore_add(sscore_table table, sscore_key *key, sscore_ref ref, uint64_t object,
-                   int64_t expiry, sscore_displaced *displaced)
+                   int64_t now, int64_t expiry, sscore_record *record, sscore_displaced *displaced)
 {
     struct entry *e = find(key);
     const struct entry new = {.key = *key, .ref = ref, .object = object, .expiry = expiry};
     int32_t result = SSCORE_ADDED;
 
-    (void)table;
+    (void)table, (void)now, (void)record;
     calls++;
     memset(displaced, 0, sizeof *displaced);
     if (e != NULL && e->object == object)
@@ -134,6 +148,13 @@ int32_t sscore_add(sscore_table table, sscore_key *key, sscore_ref ref, uint64_t
     return result;
 }
 
+void sscore_share(sscore_table table, sscore_key *key, int64_t now, int64_t expiry,
+                  sscore_record *record)
+{
+    (void)table, (void)key, (void)now, (void)expiry, (void)record;
+    calls++;
+}
+
 void sscore_evict(sscore_table table, sscore_displaced *displaced)
 {
     (void)table;
@@ -142,12 +163,13 @@ void sscore_evict(sscore_table table, sscore_displaced *displaced)
 }
 
 int32_t sscore_remove(sscore_table table, sscore_key *key, uint64_t object, int64_t now,
-                      sscore_ref *ref)
+                      int64_t expiry, uint32_t caches, sscore_ref *ref)
 {
     struct entry *e = find(key);
 
-    (void)table, (void)now;
+    (void)table, (void)now, (void)expiry, (void)caches;
     calls++;
+    *ref = 0;
     if (e == NULL || (object != 0 && e->object != object))
         return 0;
     *ref = take(e);
@@ -196,9 +218,9 @@ static void *walk(bool taking)
     return w;
 }
 
-void *sscore_flush(sscore_table table, int64_t tm, int32_t all, int64_t now)
+void *sscore_flush(sscore_table table, int64_t tm, int32_t all, int64_t now, uint32_t caches)
 {
-    (void)table, (void)tm, (void)now;
+    (void)table, (void)tm, (void)now, (void)caches;
     return walk(all != 0);
 }
 

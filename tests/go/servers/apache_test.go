@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"syscall"
@@ -13,6 +14,8 @@ const apache = "/usr/sbin/apache2"
 type apacheConfig struct {
 	mpm   string // event or prefork
 	cache string // argument of SSLSessionCache; %s is a directory
+	// serverName is that of the virtual host, which names its session id context; empty: localhost.
+	serverName string
 }
 
 // Debian's figures for its two process models.
@@ -61,6 +64,7 @@ Listen %[4]s
 SSLSessionCache %[6]s
 SSLSessionCacheTimeout 300
 <VirtualHost *:*>
+    ServerName %[9]s
     DocumentRoot %[1]s/www
     SSLEngine on
     SSLProtocol -all +TLSv1.2 +TLSv1.3
@@ -72,7 +76,8 @@ SSLSessionCacheTimeout 300
 <Directory %[1]s/www>
     Require all granted
 </Directory>
-`, l.dir, run, c.mpm, l.address(), apacheModels, fmt.Sprintf(c.cache, run), l.cert, l.key))
+`, l.dir, run, c.mpm, l.address(), apacheModels, fmt.Sprintf(c.cache, run), l.cert, l.key,
+		cmp.Or(c.serverName, "localhost")))
 	p := l.start(t, apache, "-f", config, "-D", "FOREGROUND")
 	p.listening(t, l.address())
 	// Apache listens before it is ready for signals.
@@ -99,14 +104,22 @@ func TestApache(t *testing.T) {
 				start:      apacheConfig{mpm: mpm, cache: shmcb}.start,
 				stockYield: all,
 				documented: expectation{theApp, all},
-				takeover:   expectation{coreThenApp, all},
+				takeover:   expectation{theCore, all},
 			},
 			{
-				// Each child has a core of its own, so a session resumes where it was made.
 				name:       mpm + ", none",
 				start:      apacheConfig{mpm: mpm, cache: nothing}.start,
 				stockYield: none,
+				documented: expectation{nobody, none},
+				takeover:   expectation{theCore, all},
+			},
+			{
+				// A session resumes where it was made.
+				name:       mpm + ", none, each child apart",
+				start:      apacheConfig{mpm: mpm, cache: nothing}.start,
+				stockYield: none,
 				scattered:  true,
+				apart:      true,
 				documented: expectation{nobody, none},
 				takeover:   expectation{theCore, some},
 			},
@@ -122,6 +135,7 @@ func TestApache_reload(t *testing.T) {
 		t.Run(mpm, reload{
 			start:  apacheConfig{mpm: mpm, cache: shmcb}.start,
 			signal: syscall.SIGUSR1,
+			keeps:  []mode{takeover},
 		}.run)
 	}
 }

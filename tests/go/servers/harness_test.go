@@ -17,6 +17,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -48,6 +50,8 @@ type launch struct {
 	bundle  string // both in one file
 	port    int    // free on loopback
 	figures string // the figures file, absent when stock
+	// settings are further variables of the library, NAME=value; stock has none.
+	settings []string
 }
 
 // newLaunch prepares the start of a server in a directory of its own.
@@ -100,10 +104,30 @@ func (l *launch) environment(t *testing.T) []string {
 	if l.mode == stock {
 		return env
 	}
-	return append(env,
+	return append(append(env,
 		"LD_PRELOAD="+library(t),
 		"SESSCACHE_MODE="+string(l.mode),
-		"SESSCACHE_STATS_FILE="+l.figures)
+		"SESSCACHE_STATS_FILE="+l.figures), l.settings...)
+}
+
+// set gives a variable of the library a value for the next start.
+func (l *launch) set(variable, value string) {
+	l.settings = slices.DeleteFunc(l.settings, func(setting string) bool {
+		return strings.HasPrefix(setting, variable+"=")
+	})
+	l.settings = append(l.settings, variable+"="+value)
+}
+
+// certifiedAs gives the launch the certificate of another.
+func (l *launch) certifiedAs(t *testing.T, other *launch) {
+	t.Helper()
+	for from, to := range map[string]string{
+		other.cert: l.cert, other.key: l.key, other.bundle: l.bundle,
+	} {
+		content, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(to, content, 0o644))
+	}
 }
 
 func (l *launch) writeCertificate(t *testing.T) {

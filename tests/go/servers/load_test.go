@@ -46,6 +46,24 @@ func (r result) taken() float64 {
 	return float64(r.Resumed) / float64(r.Offered)
 }
 
+// add adds what another run of tlsload counted. Histories and rates have no sum.
+func (r *result) add(other result) {
+	r.Connections += other.Connections
+	r.Failed += other.Failed
+	r.Full += other.Full
+	r.Resumed += other.Resumed
+	r.Offered += other.Offered
+	r.Refused += other.Refused
+	r.Said += other.Said
+	r.SaidResumed += other.SaidResumed
+	if r.Errors == nil {
+		r.Errors = make(map[string]int)
+	}
+	for reason, times := range other.Errors {
+		r.Errors[reason] += times
+	}
+}
+
 // runLoad runs tlsload, without the library, and returns what it saw, failed connections included.
 func runLoad(t *testing.T, address string, args ...string) result {
 	t.Helper()

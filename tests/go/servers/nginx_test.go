@@ -15,6 +15,7 @@ type nginxConfig struct {
 	cache   string // argument of ssl_session_cache
 	listen  string // parameters of listen beside ssl
 	stream  bool   // the stream module in place of http
+	proxy   bool   // stream only: hand on to an HTTP server behind
 }
 
 func (c nginxConfig) write(t *testing.T, l *launch) string {
@@ -34,19 +35,30 @@ events { worker_connections 512; }
         ssl_protocols TLSv1.2 TLSv1.3;
         ssl_session_tickets off;
         ssl_session_cache %s;
-        return %%s"reused=$ssl_session_reused;";
 `, l.port, c.listen, l.cert, l.key, c.cache)
-	if c.stream {
-		return l.write(t, "nginx.conf", "load_module /usr/lib/nginx/modules/ngx_stream_module.so;"+
-			common+"stream {\n    server {"+fmt.Sprintf(tls, "")+"    }\n}\n")
+	const answer = `"reused=$ssl_session_reused;";` + "\n"
+	if !c.stream {
+		return l.write(t, "nginx.conf", common+httpBlock(t, l, tls+"        return 200 "+answer))
 	}
+	common = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;" + common
+	serve := "        return " + answer
+	if c.proxy {
+		behind := "unix:" + l.dir + "/behind"
+		common += httpBlock(t, l, "listen "+behind+"; return 200 \"hello\";")
+		serve = "        proxy_pass " + behind + ";\n"
+	}
+	return l.write(t, "nginx.conf", common+"stream {\n    server {"+tls+serve+"    }\n}\n")
+}
+
+// httpBlock is the part of nginx's http module with one server.
+func httpBlock(t *testing.T, l *launch, server string) string {
+	t.Helper()
 	temporary := l.mkdir(t, "temporary")
 	var paths strings.Builder
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&paths, "    %s_temp_path %s/%s;\n", kind, temporary, kind)
 	}
-	return l.write(t, "nginx.conf", common+"http {\n    access_log off;\n"+paths.String()+
-		"    server {"+fmt.Sprintf(tls, "200 ")+"    }\n}\n")
+	return "http {\n    access_log off;\n" + paths.String() + "    server {" + server + "    }\n}\n"
 }
 
 func (c nginxConfig) start(t *testing.T, l *launch) *service {
@@ -61,7 +73,7 @@ func (c nginxConfig) start(t *testing.T, l *launch) *service {
 	eventually(t, func() bool { return len(p.children(t)) == c.workers }, "nginx starts its workers")
 	return &service{
 		process: p,
-		target:  target{address: l.address(), says: "reused=r;", silent: c.stream},
+		target:  target{address: l.address(), says: "reused=r;", silent: c.stream && !c.proxy},
 		quit:    syscall.SIGQUIT,
 	}
 }
@@ -104,6 +116,7 @@ func TestNginx(t *testing.T) {
 			start:      nginxConfig{workers: 4, cache: builtin, listen: "reuseport"}.start,
 			stockYield: some,
 			scattered:  true,
+			apart:      true,
 			documented: expectation{theCore, asStock},
 			takeover:   expectation{theCore, asStock},
 		},
@@ -112,12 +125,13 @@ func TestNginx(t *testing.T) {
 			start:      nginxConfig{workers: 4, cache: shared, listen: "reuseport"}.start,
 			stockYield: all,
 			documented: expectation{theApp, all},
-			takeover:   expectation{coreThenApp, all},
+			takeover:   expectation{theCore, all},
 		},
 		{
 			name:       "four workers, builtin and shared",
 			start:      nginxConfig{workers: 4, cache: twofold, listen: "reuseport"}.start,
 			stockYield: all,
+			apart:      true,
 			documented: expectation{both, all},
 			takeover:   expectation{coreThenApp, all},
 		},
@@ -143,10 +157,10 @@ func TestNginx(t *testing.T) {
 func TestNginx_reload(t *testing.T) {
 	for _, c := range []struct {
 		cache string
-		keeps bool
+		keeps []mode
 	}{
-		{builtin, false},
-		{shared, true},
+		{builtin, []mode{documented, takeover}},
+		{shared, []mode{stock, documented, takeover}},
 	} {
 		t.Run(c.cache, reload{
 			start:  nginxConfig{workers: 2, cache: c.cache}.start,

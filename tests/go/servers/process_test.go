@@ -149,13 +149,19 @@ var crash = regexp.MustCompile(`(?i)segmentation fault|sigsegv|sigabrt|core dump
 	`fatal error:|goroutine \d+|exited on signal|exit signal|stack smashing|double free|` +
 	`free\(\)|malloc\(\)|code 139|code 134`)
 
-// Any line that the library itself prints: nothing here gives it a reason to.
+// Any line that the library itself prints.
 var complaint = regexp.MustCompile(`(?m)^.*sesscache: .*$`)
 
-// requireQuiet asserts that no log tells of a crash or of trouble in the library.
+// requireQuiet asserts that no log tells of a crash, and that the library had nothing to say.
 func (p *process) requireQuiet(t *testing.T) {
+	t.Helper()
+	require.Empty(t, p.complaints(t), "the library complained")
+}
+
+// complaints are the lines that the library wrote. No log may tell of a crash.
+func (p *process) complaints(t *testing.T) []string {
 	t.Helper()
 	logs := p.logs()
 	require.Empty(t, crash.FindAllString(logs, -1), "the server's log tells of a crash")
-	require.Empty(t, complaint.FindAllString(logs, -1), "the library complained")
+	return complaint.FindAllString(logs, -1)
 }

@@ -17,8 +17,9 @@ import (
 type reload struct {
 	start  func(t *testing.T, l *launch) *service
 	signal syscall.Signal
-	// keeps: a session resumes whatever worker made it, though that worker is gone.
-	keeps bool
+	// keeps are the modes in which a session resumes whatever worker made it, though that worker
+	// is gone.
+	keeps []mode
 	// idle: the stock server may refuse connections during a reload, so there are none.
 	idle bool
 }
@@ -50,7 +51,7 @@ func (r reload) observe(t *testing.T, m mode) string {
 	server := r.start(t, l)
 	during := r.reloadUnderLoad(t, server)
 	for _, seen := range during {
-		if r.keeps {
+		if slices.Contains(r.keeps, m) {
 			assert.Zero(t, seen.Refused, "sessions lost at a reload")
 		}
 		for reason, times := range seen.Errors {

@@ -56,7 +56,10 @@ type scenario struct {
 	// stockYield is what the server resumes without the library: all, none or some.
 	stockYield yield
 	// scattered: which worker gets a connection is chance, so no two sequences are alike.
-	scattered  bool
+	scattered bool
+	// apart has each process of the server cache alone. Stock libssl's processes do; those of the
+	// library would share their sessions, which then could not be compared with stock's.
+	apart      bool
 	documented expectation
 	takeover   expectation
 }
@@ -134,6 +137,9 @@ func (s scenario) run(t *testing.T) {
 func (s scenario) observe(t *testing.T, m mode) observation {
 	t.Helper()
 	l := newLaunch(t, m)
+	if s.apart {
+		l.set("SESSCACHE_SHARED_SIZE", "0")
+	}
 	server := s.start(t, l)
 	var seen observation
 	seen.sequence = server.sequence(t)

@@ -1,0 +1,99 @@
+package cache
+
+// Stamps tells a table of sessions that were removed elsewhere: by another
+// process that shares them. Each key has a stamp, which changes when its
+// session is removed (it may change at other times too). Its highest bit is left
+// out of account. An entry whose stamp
+// is no longer that of its key is revoked: who asks for it finds nothing here,
+// and has to ask where the sessions are shared.
+//
+// Stamp is called under the table's lock, from any thread, and must not block.
+type Stamps interface {
+	Stamp(k Key) uint32
+}
+
+// unchanging is for tables whose sessions nobody shares.
+type unchanging struct{}
+
+func (unchanging) Stamp(Key) uint32 { return 0 }
+
+// Revoke takes out what Lookup has found Revoked, and hands out its reference.
+// The session counts as removed. It is false if something else is stored by now.
+func (t *Table) Revoke(k Key, ref Ref) bool {
+	hash := k.hash(t.seed)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.find(&k, hash)
+	if i == none || t.entries.at(i).ref != ref {
+		return false
+	}
+	t.tally.removed()
+	t.take(i, hash)
+	return true
+}
+
+// Confirm makes a hit of what Lookup has found Revoked: the session is still
+// good, as was found after the stamp was taken.
+func (t *Table) Confirm(k Key, ref Ref, stamp uint32) {
+	hash := k.hash(t.seed)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tally.found(here)
+	if i := t.find(&k, hash); i != none && t.entries.at(i).ref == ref {
+		e := t.entries.at(i)
+		e.stamp = stamp&^alone | e.stamp&alone
+	}
+}
+
+// alone marks the stamp of an entry whose session no other process has.
+const alone = 1 << 31
+
+// SetAlone notes that no other process has the session that is stored under the
+// key, or that others may have it, which is what Add assumes.
+func (t *Table) SetAlone(k Key, is bool) {
+	hash := k.hash(t.seed)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i := t.find(&k, hash); i != none {
+		e := t.entries.at(i)
+		e.stamp &^= alone
+		if is {
+			e.stamp |= alone
+		}
+	}
+}
+
+// Alone is whether SetAlone said so of the session stored under the key.
+func (t *Table) Alone(k Key) bool {
+	hash := k.hash(t.seed)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.find(&k, hash)
+	return i != none && t.entries.at(i).stamp&alone != 0
+}
+
+// Where says where a session was found that the table did not have.
+type Where int
+
+// The places, in the order in which they are asked.
+const (
+	here     Where = iota
+	InRegion       // in memory that the workers of one host share
+	InStore        // in a store that several hosts share
+)
+
+// Found makes a hit of what Lookup has just counted as a miss: the session was
+// found elsewhere.
+func (t *Table) Found(where Where) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tally.found(where)
+}
+
+// Used makes a miss of what Lookup has just counted as a hit: the session was
+// good for one use, and another process was first.
+func (t *Table) Used() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tally.used()
+}

@@ -1,0 +1,170 @@
+package region
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// ownedKey is in the buckets that an owner has locked.
+var ownedKey = numbered(1)
+
+// owner locks two buckets and keeps them.
+func owner(w *worker) {
+	if _, ok := w.region.acquirePair(&ownedKey); !ok {
+		panic("no lock")
+	}
+	w.ready()
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
+// pause stops the worker for a time.
+func (p *process) pause(d time.Duration) error {
+	if err := p.cmd.Process.Signal(unix.SIGSTOP); err != nil {
+		return err
+	}
+	time.Sleep(d)
+	return p.cmd.Process.Signal(unix.SIGCONT)
+}
+
+// zombie kills the worker and waits until it is dead, but does not reap it.
+func (p *process) zombie(t *testing.T) {
+	require.NoError(t, p.kill())
+	pid := p.cmd.Process.Pid
+	require.NoError(t, unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil))
+	require.NoError(t, unix.Kill(pid, 0), "it still has its number")
+}
+
+// Whatever an owner does, a Put gets its lock.
+func TestRegion_LockTakenOver(t *testing.T) {
+	for name, fate := range map[string]func(t *testing.T, p *process){
+		"runs on": func(*testing.T, *process) {},
+		"stopped": func(t *testing.T, p *process) {
+			require.NoError(t, p.cmd.Process.Signal(unix.SIGSTOP))
+		},
+		"zombie": func(t *testing.T, p *process) { p.zombie(t) },
+		"dead": func(t *testing.T, p *process) {
+			require.NoError(t, p.kill())
+			p.reap()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t, MinSize)
+			p := h.launch("owner")
+			for _, b := range h.region.candidates(&ownedKey) {
+				require.NotZero(t, atomic.LoadUint64(&b.lock))
+			}
+			fate(t, p)
+			put(t, h.region, ownedKey, Never, []byte("session"))
+			require.Equal(t, []byte("session"), get(t, h.region, ownedKey, 0))
+			require.Equal(t, uint64(2), h.counters.Overtaken)
+			h.requireAllWritable()
+		})
+	}
+}
+
+// The lock of a dead owner is taken over before it is old.
+func TestLock_DeadOwner(t *testing.T) {
+	require.True(t, dead(0))
+	require.True(t, dead(1<<63), "no process has a negative number")
+	self := uint64(unix.Getpid()) << 32
+	require.False(t, dead(self))
+	h := newHost(t, MinSize)
+	p := h.launch("owner")
+	require.False(t, dead(uint64(p.cmd.Process.Pid)<<32))
+	p.zombie(t)
+	require.False(t, dead(uint64(p.cmd.Process.Pid)<<32))
+	p.reap()
+	require.True(t, dead(uint64(p.cmd.Process.Pid)<<32))
+}
+
+func TestLock_Overdue(t *testing.T) {
+	for _, c := range []struct {
+		taken, now uint32
+		overdue    bool
+	}{
+		{100, 100, false},
+		{100, 109, false},
+		{100, 110, true},
+		{100, 1 << 30, true},
+		{101, 100, true}, // of the time before a restart of the host
+		{1 << 30, 100, true},
+		{1<<32 - 5, 4, false}, // the clock begins anew every 49 days
+		{1<<32 - 5, 5, true},
+	} {
+		require.Equal(t, c.overdue, overdue(77<<32|uint64(c.taken), c.now), c)
+	}
+}
+
+// keep makes the locks of a key look as if a process had just taken them, until
+// the end of the test. Once it is seen that somebody else has, it is over, unless
+// the keeper is stubborn.
+func keep(t *testing.T, r *Region, k Key, pid uint64, stubborn bool) {
+	p, ok := r.acquirePair(&k)
+	require.True(t, ok)
+	var stop atomic.Bool
+	var running sync.WaitGroup
+	for i, b := range p.bucket {
+		began := make(chan struct{})
+		running.Go(func() {
+			last := p.mine[i]
+			for first := true; !stop.Load(); first = false {
+				next := pid<<32 | uint64(clock())
+				if !atomic.CompareAndSwapUint64(&b.lock, last, next) {
+					if !stubborn {
+						return
+					}
+					atomic.StoreUint64(&b.lock, next)
+				}
+				last = next
+				if first {
+					close(began)
+				}
+				runtime.Gosched()
+			}
+		})
+		<-began
+	}
+	t.Cleanup(func() {
+		stop.Store(true)
+		running.Wait()
+	})
+}
+
+// The lock of a dead owner is taken over even though it is not old.
+func TestRegion_LockOfDeadOwner(t *testing.T) {
+	h := newHost(t, MinSize)
+	p := h.launch("owner")
+	require.NoError(t, p.kill())
+	p.reap()
+	put(t, h.region, ownedKey, Never, nil) // frees the locks
+	keep(t, h.region, ownedKey, uint64(p.cmd.Process.Pid), false)
+	put(t, h.region, ownedKey, Never, []byte("session"))
+	require.Equal(t, uint64(4), h.counters.Overtaken)
+}
+
+// Only Put and tombstones need the lock, and give up when they do not get it.
+func TestRegion_LockNotHad(t *testing.T) {
+	r := open(t, MinSize)
+	k := numbered(1)
+	put(t, r, k, Never, []byte("session"))
+	keep(t, r, k, uint64(unix.Getpid()), true)
+	for r.Put(k, 0, Never, 0, []byte("another")) != Busy {
+		require.Zero(t, r.totals.Busy) // the keeper itself was late
+	}
+	require.Equal(t, uint64(1), r.totals.Busy)
+	require.NotNil(t, get(t, r, k, 0))
+	require.True(t, r.Remove(k, 0, 0, 0))
+	require.Nil(t, get(t, r, k, 0))
+	for r.totals.Busy == 1 {
+		r.Remove(k, 0, 0, 10)
+	}
+	require.Zero(t, r.Flush(0, 0, true, 0))
+}
