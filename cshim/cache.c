@@ -241,6 +241,9 @@ static SSL_SESSION *look(struct ssc_ctx *rec, sscore_table table, const SSL *ssl
     if (query->der == NULL)
         return NULL;
     const int32_t verdict = sscore_lookup(table, key, (int64_t)time(NULL), query);
+    /* First: libssl marks by ID, and what is found elsewhere has the same one. */
+    if (query->revoked != 0)
+        drop(rec, query->revoked);
     switch (verdict) {
     case SSCORE_HIT:
     case SSCORE_STALE:
@@ -264,8 +267,6 @@ static SSL_SESSION *look(struct ssc_ctx *rec, sscore_table table, const SSL *ssl
         free(query->der);
     if (verdict == SSCORE_ROOM)
         query->room = query->der_len;
-    if (query->revoked != 0)
-        drop(rec, query->revoked);
     return sess;
 }
 

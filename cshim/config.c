@@ -71,6 +71,16 @@ static const char *copy(const char *variable, const char *value)
     return own;
 }
 
+/* Forgets a copy; that of a store may have a password. */
+static void drop(const char **setting)
+{
+    if (*setting == NULL)
+        return;
+    explicit_bzero((void *)*setting, strlen(*setting));
+    free((void *)*setting);
+    *setting = NULL;
+}
+
 static bool load_flag(const char *variable)
 {
     const char *value = get(variable);
@@ -143,7 +153,7 @@ static void load_region(void)
         if (why == NULL)
             ssc_config_refuse("SESSCACHE_SHARED_FILE", config.shared_file,
                               "of no use with SESSCACHE_SHARED_SIZE=0; each process caches alone");
-        config.shared_file = NULL;
+        drop(&config.shared_file);
     }
 }
 
@@ -243,15 +253,16 @@ static void load_store_ca(bool store_wanted)
                           "%s; accepted is the absolute path of at most 1 MiB of certificates "
                           "in PEM; there is no store",
                           why);
-        config.store = NULL;
+        drop(&config.store);
     }
 }
 
 /* What would leave the memory of this host, or of this server, stays off. */
 static void drop_shared(void)
 {
-    config.store = NULL;
-    config.shared_file = NULL;
+    drop(&config.store);
+    drop(&config.store_ca);
+    drop(&config.shared_file);
 }
 
 static void load_name(void)

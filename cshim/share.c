@@ -64,27 +64,30 @@ uint32_t ssc_share_removals(struct ssc_ctx *rec)
     return ssc_share_lookups(rec) | ssc_share_stores(rec);
 }
 
-/* The names that a context asks client certificates for, one after the other; NULL: none. */
-static uint8_t *authorities_of(const SSL_CTX *ctx, uint32_t *len)
+/* The names that a context asks client certificates for, one after the other. False: they cannot be told. */
+static bool authorities_of(const SSL_CTX *ctx, uint8_t **all, uint32_t *len)
 {
     const struct ssc_libssl *real = ssc_libssl();
     const void *names = real->SSL_CTX_get_client_CA_list(ctx);
     const int n = names != NULL ? real->OPENSSL_sk_num(names) : 0;
-    uint8_t *all = NULL, *end;
+    uint8_t *end;
     size_t sum = 0;
 
+    *all = NULL;
     *len = 0;
     for (int i = 0; i < n; i++) {
         const int size = real->i2d_X509_NAME(real->OPENSSL_sk_value(names, i), NULL);
         sum += size > 0 ? (size_t)size : 0;
     }
-    if (sum == 0 || sum > INT_MAX || (all = malloc(sum)) == NULL)
-        return NULL;
-    end = all;
+    if (sum == 0)
+        return true;
+    if (sum > INT_MAX || (*all = malloc(sum)) == NULL)
+        return false;
+    end = *all;
     for (int i = 0; i < n; i++)
         real->i2d_X509_NAME(real->OPENSSL_sk_value(names, i), &end);
     *len = (uint32_t)sum;
-    return all;
+    return true;
 }
 
 /* What of the context's identity may change while it is used; compared at each use. */
@@ -113,10 +116,17 @@ static uint32_t identify(struct ssc_ctx *rec, sscore_table core)
         .verify_mode = real->SSL_CTX_get_verify_mode(rec->ctx),
         .number = ssc_ctx_table(rec)->number,
     };
-    uint8_t *authorities = authorities_of(rec->ctx, &identity.authorities_len);
+    uint8_t *authorities;
+    uint32_t caches = 0;
 
-    identity.authorities = authorities;
-    const uint32_t caches = sscore_table_identify(core, &identity);
+    /* A context that cannot be told from others shares with none. */
+    if (authorities_of(rec->ctx, &authorities, &identity.authorities_len) &&
+        (certificate == NULL || der_len > 0)) {
+        identity.authorities = authorities;
+        caches = sscore_table_identify(core, &identity);
+        if ((caches & SSCORE_BIND) != 0 && ssc_ctx_table(rec)->by_worker)
+            caches &= ~(uint32_t)SSCORE_REGION;
+    }
     free(authorities);
     real->CRYPTO_free(der, __FILE__, __LINE__);
     return caches;

@@ -146,22 +146,27 @@ static int hex(char c)
     return is_one_of(c, "abcdefABCDEF") ? (c | 0x20) - 'a' + 10 : -1;
 }
 
+/* The length of the character or escape at the start of `t` that may be part of a user; or 0. */
+static size_t user_character(struct text t)
+{
+    if (*t.at != '%')
+        return is_alnum(*t.at) || is_one_of(*t.at, "-._~!$&'()*+,;=:") ? 1 : 0;
+    if (length(t) < 3 || hex(t.at[1]) < 0 || hex(t.at[2]) < 0)
+        return 0;
+    return t.at[1] == '0' && t.at[2] == '0' ? 0 : 3;
+}
+
 static const char *check_user(struct text t)
 {
+    struct text rest = t;
     bool found;
-    const struct text whole = t;
 
-    for (; t.at < t.end; t.at++) {
-        if (*t.at == '%') {
-            if (t.end - t.at < 3 || hex(t.at[1]) < 0 || hex(t.at[2]) < 0 ||
-                (t.at[1] == '0' && t.at[2] == '0'))
-                return "a % of the user or the password does not begin an escape such as %40";
-            t.at += 2;
-        } else if (!is_alnum(*t.at) && !is_one_of(*t.at, "-._~!$&'()*+,;=:")) {
+    while (length(rest) > 0) {
+        const size_t n = user_character(rest);
+        if (n == 0)
             return "the user or the password has a character that must be an escape such as %40";
-        }
+        rest.at += n;
     }
-    t = whole;
     cut(&t, ':', &found);
     if (!found || length(t) == 0)
         return "before the @ stands no password (user:password@ or :password@)";

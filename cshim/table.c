@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "caller.h"
+#include "region.h"
 #include "runtime.h"
 
 static _Atomic uint32_t tables_made;
@@ -14,6 +15,7 @@ struct ssc_table *ssc_table_new(void)
     if (table == NULL)
         return NULL;
     pthread_mutex_init(&table->lock, NULL);
+    table->by_worker = ssc_region_inherited();
     table->number = atomic_fetch_add(&tables_made, 1) + 1;
     atomic_init(&table->users, 1);
     return table;

@@ -16,6 +16,7 @@ struct ssc_ctx;
 struct ssc_table {
     _Atomic sscore_table core; /* 0 until the first session is added */
     uint32_t number;           /* names the table's slots; never 0, never used twice */
+    bool by_worker;            /* made after a fork: its number means nothing to other workers */
     _Atomic unsigned users;    /* contexts that use it */
     pthread_mutex_t lock;      /* for making `core` */
 

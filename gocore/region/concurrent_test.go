@@ -61,7 +61,7 @@ func TestRegion_RemovalAgainstLatecomers(t *testing.T) {
 			var noted, seen uint32
 			var removed, found bool
 			got := make([]byte, 100)
-			together(5000, func(n uint64) {
+			together(scaled(8000), func(n uint64) {
 				put(t, r, key(n), Never, []byte("session"))
 				noted = r.Stamp(key(n), 0)
 			}, func(n uint64) {
@@ -91,7 +91,7 @@ func TestRegion_Threads(t *testing.T) {
 		running.Go(func() {
 			random := rand.New(rand.NewPCG(i, 1))
 			dst := make([]byte, MaxRecord)
-			for range 10_000 {
+			for range scaled(20_000) {
 				k := numbered(random.Uint64N(300))
 				lookup := r.Get
 				switch random.IntN(8) {

@@ -26,6 +26,14 @@ func share(t testing.TB, size int) ([]byte, *os.File) {
 	return mem, file
 }
 
+// scaled is a number of steps, or less where they take long.
+func scaled(n int) int {
+	if raceEnabled || testing.Short() {
+		return n / 8
+	}
+	return n
+}
+
 // open makes a region of so many bytes.
 func open(t testing.TB, size int) *Region {
 	t.Helper()

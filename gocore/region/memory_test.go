@@ -56,7 +56,7 @@ func TestRegion_MemoryOfSessions(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			der, err := os.ReadFile(file)
 			require.NoError(t, err)
-			f := fill(t, defaultSize, 0.9, der)
+			f := fill(t, scaled(defaultSize), 0.9, der)
 			t.Logf("DER %d: %d of %d found, %.1f bytes each, %.1f allowed",
 				len(der), f.found, f.put, f.perSession, allowed(len(der)))
 			require.LessOrEqual(t, f.perSession, allowed(len(der)))

@@ -33,7 +33,6 @@ func (m *model) put(k Key, space uint32, expiry int64, n int) {
 	data := content(k, m.version, n)
 	require.Equal(m.t, Stored, m.region.Put(k, space, expiry, m.now, data))
 	m.entries[k] = modelEntry{data: data, expiry: expiry, space: space}
-	m.settle(k)
 }
 
 func (m *model) remove(k Key, until int64) {
@@ -148,41 +147,49 @@ func (m *model) bucketOf(k Key) *bucket {
 // and without the need to evict.
 func TestRegion_Model(t *testing.T) {
 	for _, c := range []struct {
-		name     string
-		keys     int
-		length   func(r *rand.Rand) int
-		buckets  int
-		eviction bool
+		name    string
+		keys    uint64
+		length  func(r *rand.Rand) int
+		buckets int
+		fill    uint64 // keys that are put first and fit; 0: all keys fit
 	}{
-		{"roomy", 300, func(r *rand.Rand) int { return r.IntN(300) }, 12, false},
-		{"short", 4000, func(r *rand.Rand) int { return r.IntN(10) }, 4, true},
-		{"usual", 1000, func(r *rand.Rand) int { return 100 + r.IntN(300) }, 4, true},
-		{"mixed", 300, func(r *rand.Rand) int { return r.IntN(2) * r.IntN(5000) }, 4, true},
-		{"long", 40, func(r *rand.Rand) int { return r.IntN(MaxRecord - 16) }, 4, true},
+		{"roomy", 300, func(r *rand.Rand) int { return r.IntN(300) }, 12, 0},
+		{"short", 4000, func(r *rand.Rand) int { return r.IntN(10) }, 4, 900},
+		{"usual", 1000, func(r *rand.Rand) int { return 100 + r.IntN(300) }, 4, 250},
+		{"mixed", 300, func(r *rand.Rand) int { return r.IntN(2) * r.IntN(5000) }, 4, 50},
+		{"long", 40, func(r *rand.Rand) int { return r.IntN(MaxRecord - 16) }, 4, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := model{t: t, region: open(t, MinSize+(c.buckets-4)*bucketSize),
 				entries: map[Key]modelEntry{}, dst: make([]byte, MaxRecord)}
-			r := rand.New(rand.NewPCG(1, uint64(c.keys)))
-			key := func() Key { return numbered(uint64(r.IntN(c.keys))) }
-			for range 4000 {
+			r := rand.New(rand.NewPCG(1, c.keys))
+			put := func(k Key) {
+				m.put(k, r.Uint32N(3), m.now+r.Int64N(1000), c.length(r))
+			}
+			for n := range c.fill {
+				put(numbered(n))
+			}
+			require.Zero(t, m.region.totals.Evicted)
+			for range scaled(4000) {
+				k := numbered(r.Uint64N(c.keys))
 				switch act := r.IntN(1000); {
 				case act < 500:
-					m.put(key(), uint32(r.IntN(3)), m.now+r.Int64N(1000), c.length(r))
+					put(k)
+					m.settle(k)
 				case act < 600:
-					m.remove(key(), m.now+r.Int64N(400)-200)
+					m.remove(k, m.now+r.Int64N(400)-200)
 				case act < 990:
-					m.check(key())
+					m.check(k)
 				case act < 991:
-					m.flush(uint32(r.IntN(3)), m.now+r.Int64N(500)-100, r.IntN(4) == 0)
+					m.flush(r.Uint32N(3), m.now+r.Int64N(500)-100, r.IntN(4) == 0)
 				default:
 					m.now += r.Int64N(10)
 				}
 			}
-			for n := range uint64(c.keys) {
+			for n := range c.keys {
 				m.check(numbered(n))
 			}
-			require.Equal(t, c.eviction, m.evicted > 0)
+			require.Equal(t, c.fill > 0, m.evicted > 0)
 			require.Zero(t, m.region.totals.Damaged)
 			require.Zero(t, m.region.totals.Busy)
 			require.Zero(t, m.region.totals.Overtaken)

@@ -2,6 +2,7 @@
 
 package region
 
-// raceEnabled is whether the tests run with the race detector, with which a
-// process takes ten times as long to start.
+// raceEnabled is whether the tests run with the race detector, which does not
+// look at the memory that processes share, and with which everything takes ten
+// times as long.
 const raceEnabled = true

@@ -55,10 +55,7 @@ func kills(t *testing.T) int {
 		require.NoError(t, err)
 		return n
 	}
-	if testing.Short() || raceEnabled {
-		return 200
-	}
-	return 2000
+	return scaled(2400)
 }
 
 // Workers that are killed at random points, most of them while they write, leave

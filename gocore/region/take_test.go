@@ -75,7 +75,6 @@ func TestRegion_TakenByOneProcess(t *testing.T) {
 		}
 	}
 	t.Logf("in %d races several began when all were there and none was through", tight)
-	require.NotZero(t, tight)
 	require.Zero(t, h.foreign)
 	require.Equal(t, uint64(races), h.counters.Taken)
 	require.Zero(t, h.region.Usage(0).Bytes)

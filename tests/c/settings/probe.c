@@ -18,6 +18,7 @@
 #include "process.h"
 #include "region.h"
 #include "sha256.h"
+#include "storeurl.h"
 
 /* Stands in the place of process.c, which does the same without looking at numbers. */
 static pid_t settled;
@@ -76,6 +77,14 @@ static void show_digest(const char *text)
     for (size_t i = 0; i < sizeof digest; i++)
         printf("%02x", digest[i]);
     printf("\n");
+}
+
+static void show_store(const char *url)
+{
+    char shown[8192];
+
+    ssc_storeurl_mask(url, shown, sizeof shown);
+    printf("%s: %s\n", shown, or_none(ssc_storeurl_check(url)));
 }
 
 static atomic_bool stop, torn;
@@ -186,6 +195,8 @@ static void obey(char *line)
         printf("read=%s\n", (const char *)ssc_region()->base);
     } else if (strcmp(command, "sha256") == 0) {
         show_digest(rest != NULL ? rest : "");
+    } else if (strcmp(command, "store") == 0) {
+        show_store(rest != NULL ? rest : "");
     } else if (strcmp(command, "user") == 0) {
         printf("user=%d\n", setgid(65534) == 0 && setuid(65534) == 0);
     } else if (strcmp(command, "crowd") == 0) {

@@ -113,16 +113,6 @@ func TestApache(t *testing.T) {
 				documented: expectation{nobody, none},
 				takeover:   expectation{theCore, all},
 			},
-			{
-				// A session resumes where it was made.
-				name:       mpm + ", none, each child apart",
-				start:      apacheConfig{mpm: mpm, cache: nothing}.start,
-				stockYield: none,
-				scattered:  true,
-				apart:      true,
-				documented: expectation{nobody, none},
-				takeover:   expectation{theCore, some},
-			},
 		} {
 			t.Run(s.name, s.run)
 		}

@@ -2,12 +2,15 @@ package servers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/libsesscache/libsesscache/gocore/region"
 	"github.com/libsesscache/libsesscache/gocore/statfile"
+	"github.com/libsesscache/libsesscache/gocore/store"
 )
 
 // figures are what the library kept about the processes of one server.
@@ -17,6 +20,12 @@ func (l *launch) readFigures(t *testing.T) figures {
 	t.Helper()
 	processes, err := statfile.Read(l.figures)
 	require.NoError(t, err)
+	if l.living != nil {
+		living := l.living()
+		processes = slices.DeleteFunc(processes, func(p statfile.Process) bool {
+			return !slices.Contains(living, int(p.PID))
+		})
+	}
 	return processes
 }
 
@@ -92,9 +101,16 @@ func (f figures) String() string {
 	var text strings.Builder
 	for _, p := range f {
 		fmt.Fprintf(&text, "process %d: core state %d, started in %.2f ms, application: hits %d "+
-			"of %d, new %d, remove %d; references %d, core %+v\n", p.PID, p.CoreState,
+			"of %d, new %d, remove %d; references %d, core %+v", p.PID, p.CoreState,
 			float64(p.CoreStartNanos)/1e6, p.AppHits, p.AppLookups, p.AppNew, p.AppRemove,
 			p.SlotsUsed, p.Core)
+		if p.Region != (region.Counters{}) {
+			fmt.Fprintf(&text, ", region %+v", p.Region)
+		}
+		if p.Store != (store.Counters{}) {
+			fmt.Fprintf(&text, ", store %+v, unsealed %d", p.Store, p.Unsealed)
+		}
+		text.WriteByte('\n')
 	}
 	return text.String()
 }

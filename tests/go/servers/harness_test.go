@@ -52,6 +52,8 @@ type launch struct {
 	figures string // the figures file, absent when stock
 	// settings are further variables of the library, NAME=value; stock has none.
 	settings []string
+	// living are the processes whose figures count; nil: all, also those that have ended.
+	living func() []int
 }
 
 // newLaunch prepares the start of a server in a directory of its own.

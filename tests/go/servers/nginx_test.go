@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"syscall"
@@ -13,6 +14,7 @@ const nginx = "/usr/sbin/nginx"
 type nginxConfig struct {
 	workers int
 	cache   string // argument of ssl_session_cache
+	timeout string // of sessions; empty: nginx's five minutes
 	listen  string // parameters of listen beside ssl
 	stream  bool   // the stream module in place of http
 	proxy   bool   // stream only: hand on to an HTTP server behind
@@ -35,7 +37,8 @@ events { worker_connections 512; }
         ssl_protocols TLSv1.2 TLSv1.3;
         ssl_session_tickets off;
         ssl_session_cache %s;
-`, l.port, c.listen, l.cert, l.key, c.cache)
+        ssl_session_timeout %s;
+`, l.port, c.listen, l.cert, l.key, c.cache, cmp.Or(c.timeout, "5m"))
 	const answer = `"reused=$ssl_session_reused;";` + "\n"
 	if !c.stream {
 		return l.write(t, "nginx.conf", common+httpBlock(t, l, tls+"        return 200 "+answer))

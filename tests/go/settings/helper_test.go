@@ -36,8 +36,9 @@ type compiled struct {
 }
 
 var (
-	probeProgram, clientProgram compiled
-	binaries                    string
+	probeProgram, racesProgram, clientProgram compiled
+
+	binaries string
 )
 
 func TestMain(m *testing.M) {
@@ -72,11 +73,22 @@ func (c *compiled) make(t *testing.T, name string, args ...string) string {
 
 // probe is the program of tests/c/settings/probe.c.
 func probe(t *testing.T) string {
+	t.Helper()
+	return probeProgram.make(t, "probe", probeSources()...)
+}
+
+// raceProbe is probe with ThreadSanitizer.
+func raceProbe(t *testing.T) string {
+	t.Helper()
+	return racesProgram.make(t, "races", append(probeSources(), "-O1", "-fsanitize=thread")...)
+}
+
+func probeSources() []string {
 	args := []string{"-I" + root + "/include", "-I" + root + "/cshim", root + "/tests/c/settings/probe.c"}
 	for _, name := range []string{"config", "file", "keys", "log", "region", "regionfile", "setting", "sha256", "storeurl"} {
 		args = append(args, root+"/cshim/"+name+".c")
 	}
-	return probeProgram.make(t, "probe", append(args, "-lpthread")...)
+	return append(args, "-lpthread")
 }
 
 // client is a program that makes two contexts, as the library's host does.
@@ -160,15 +172,20 @@ type session struct {
 // start runs a probe with settings. The test ends it.
 func start(t *testing.T, settings ...string) *session {
 	t.Helper()
-	return startIn(t, 0o022, "", settings...)
+	return startAfter(t, ":", settings...)
 }
 
-// startIn is start with a command before the probe's path, for a shell to run, and an umask.
-func startIn(t *testing.T, umask int, before string, settings ...string) *session {
+// startAfter is start after a command of the shell, which may change limits.
+func startAfter(t *testing.T, command string, settings ...string) *session {
+	t.Helper()
+	return startProgram(t, probe(t), command, settings...)
+}
+
+func startProgram(t *testing.T, program, command string, settings ...string) *session {
 	t.Helper()
 	s := &session{t: t}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	s.cmd = exec.CommandContext(ctx, "/bin/sh", "-c", "umask "+octal(umask)+"; "+before+` exec "$0"`, probe(t))
+	s.cmd = exec.CommandContext(ctx, "/bin/sh", "-c", command+`; exec "$0"`, program)
 	s.cmd.Env = environ(settings)
 	s.cmd.Stderr = &s.stderr
 	var err error
@@ -232,11 +249,6 @@ func requireLine(t *testing.T, stderr string, texts ...string) {
 	for _, text := range texts {
 		require.Contains(t, stderr, text)
 	}
-}
-
-func octal(mode int) string {
-	const digits = "01234567"
-	return string([]byte{'0', digits[mode>>6&7], digits[mode>>3&7], digits[mode&7]})
 }
 
 // key returns a key whose bytes are b, as a line of a key file.

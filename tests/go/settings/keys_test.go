@@ -191,10 +191,14 @@ func TestKeys_Threads(t *testing.T) {
 		}
 		return writeFile(t, dir, name, text)
 	}
-	one, other := file("one", 1), file("other", 2)
-	s := start(t, "SESSCACHE_KEY_FILE="+file("keys", 1))
-	require.Equal(t, "torn=0 failed=0", s.do("crowd "+one+" "+other))
-	s.says()
+	for name, program := range map[string]string{"plain": probe(t), "ThreadSanitizer": raceProbe(t)} {
+		t.Run(name, func(t *testing.T) {
+			one, other := file("one", 1), file("other", 2)
+			s := startProgram(t, program, ":", "SESSCACHE_KEY_FILE="+file("keys", 1), "TSAN_OPTIONS=die_after_fork=0")
+			require.Equal(t, "torn=0 failed=0", s.do("crowd "+one+" "+other))
+			s.says()
+		})
+	}
 }
 
 var mapping = regexp.MustCompile(`^([0-9a-f]+)-([0-9a-f]+) (r...) `)

@@ -60,12 +60,12 @@ func TestRegion_AtOnce(t *testing.T) {
 
 // TestRegion_NoMemory: where the memory cannot be had, one line says so.
 func TestRegion_NoMemory(t *testing.T) {
-	s := startIn(t, 0o022, "ulimit -v 1000000;", "SESSCACHE_SHARED_SIZE=8G")
+	s := startAfter(t, "ulimit -v 1000000", "SESSCACHE_SHARED_SIZE=8G")
 	require.Equal(t, "mapped=0 size=0 in_file=0 inherited=0", s.do("map"))
 	require.Equal(t, "mapped=0 size=0 in_file=0 inherited=0", s.do("map"))
 	s.says("SESSCACHE_SHARED_SIZE: 8589934592 bytes", "Cannot allocate memory", "each process caches alone")
 
-	s = startIn(t, 0o022, "ulimit -v 1000000;", "SESSCACHE_SHARED_SIZE=8G", "SESSCACHE_STRICT=1")
+	s = startAfter(t, "ulimit -v 1000000", "SESSCACHE_SHARED_SIZE=8G", "SESSCACHE_STRICT=1")
 	_, err := s.stdin.Write([]byte("map\n"))
 	require.NoError(t, err)
 	status, stderr := s.end()
@@ -93,8 +93,8 @@ func TestRegion_Lazy(t *testing.T) {
 func TestRegionFile_Kept(t *testing.T) {
 	dir := t.TempDir()
 	path, keys := dir+"/region", writeFile(t, dir, "keys", key(1))
-	for _, umask := range []int{0, 0o777} {
-		s := startIn(t, umask, "", fileSettings(path, keys)...)
+	for _, umask := range []string{"000", "777"} {
+		s := startAfter(t, "umask "+umask, fileSettings(path, keys)...)
 		require.Equal(t, inFile, s.do("map"))
 		require.Equal(t, "mapped=1 size=1048576 in_file=1 inherited=1", s.do("fork map"))
 		s.do("write hello")
@@ -318,7 +318,7 @@ func TestRegionFile_User(t *testing.T) {
 func TestRegionFile_Full(t *testing.T) {
 	dir := t.TempDir()
 	keys := writeFile(t, dir, "keys", key(1))
-	s := startIn(t, 0o022, "ulimit -f 1000;", fileSettings(dir+"/region", keys)...)
+	s := startAfter(t, "ulimit -f 1000", fileSettings(dir+"/region", keys)...)
 	require.Equal(t, anonymous, s.do("map"))
 	s.says("File too large")
 

@@ -2,11 +2,15 @@ package settings
 
 import (
 	"bufio"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/libsesscache/libsesscache/gocore/store"
 )
 
 // rows calls do for each row of the table of stores.
@@ -56,6 +60,45 @@ func TestStore_Table(t *testing.T) {
 			require.NotContains(t, stderr, "S3CRET")
 		})
 	})
+}
+
+// TestStore_Agreed: the shim, which checks the address at the start, and the Go
+// core, which uses it, say the same of every row of the table and of addresses
+// that are rows with random changes.
+func TestStore_Agreed(t *testing.T) {
+	s := start(t)
+	compare := func(value string) (accepted bool) {
+		want := store.Redact(value) + ": -"
+		err := store.Check(value)
+		if err != nil {
+			want = store.Redact(value) + ": " + err.Error()
+		}
+		require.Equal(t, want, s.do("store "+value), value)
+		return err == nil
+	}
+	var values []string
+	rows(t, func(accept bool, value string) {
+		require.Equal(t, accept, compare(value), value)
+		require.NotContains(t, store.Redact(value), "S3CRET")
+		values = append(values, value)
+	})
+	random := rand.New(rand.NewPCG(1, 2))
+	accepted := 0
+	for range 20000 {
+		value := []byte(values[random.IntN(len(values))])
+		for range 1 + random.IntN(3) {
+			const characters = ":/@,[]?#%.-_ 0169aAfFgGzZ~\x01\x7f\xff"
+			from := random.IntN(len(value) + 1)
+			to := min(len(value), from+random.IntN(2))
+			with := characters[random.IntN(len(characters))]
+			value = slices.Replace(value, from, to, with)
+		}
+		if compare(string(value)) {
+			accepted++
+		}
+	}
+	require.Greater(t, accepted, 300, "hardly any address is a good one")
+	s.says()
 }
 
 // TestStore_Shown: how much of a refused address is shown, and the reason given.

@@ -180,24 +180,22 @@ func TestFault_GarbageTopology(t *testing.T) {
 		"not a number": "*1\r\n*3\r\n+a\r\n+b\r\n*2\r\n+c\r\n+d\r\n",
 		"authenticate": "-NOAUTH Authentication required.\r\n",
 	} {
-		t.Run(name, func(t *testing.T) {
-			proxy := backend.NewProxy(t, "127.0.0.1:1")
-			proxy.Garbage([]byte(answer))
-			urls := []string{
-				"redis-sentinel://" + proxy.Addr() + "/mymaster",
-				"redis-sentinel://:secret@" + proxy.Addr() + "/mymaster",
-			}
-			// A cluster that answers nil to whatever is asked has no keys.
-			if !strings.HasPrefix(name, "nil") {
-				urls = append(urls, "redis-cluster://"+proxy.Addr())
-			}
-			for _, url := range urls {
-				s := open(t, url, store.Options{Timeout: short})
-				s.Put(key(1), value(1), day)
-				s.Delete(key(1))
-				s.opens()
-			}
-		})
+		proxy := backend.NewProxy(t, "127.0.0.1:1")
+		proxy.Garbage([]byte(answer))
+		urls := []string{
+			"redis-sentinel://" + proxy.Addr() + "/mymaster",
+			"redis-sentinel://:secret@" + proxy.Addr() + "/mymaster",
+		}
+		// A cluster that answers nil to whatever is asked has no keys.
+		if !strings.HasPrefix(name, "nil") {
+			urls = append(urls, "redis-cluster://"+proxy.Addr())
+		}
+		for _, url := range urls {
+			s := open(t, url, store.Options{Timeout: short})
+			s.Put(key(1), value(1), day)
+			s.Delete(key(1))
+			s.opens()
+		}
 	}
 }
 
@@ -291,7 +289,7 @@ func TestFault_OneOfTwo(t *testing.T) {
 	gone.Continue(t)
 	backend.Eventually(t, func() bool { return !s.isOpen() }, "the breaker closes")
 	for n := range keys {
-		s.requireFound(n)
+		s.gets(n, store.Found)
 	}
 }
 
@@ -305,6 +303,6 @@ func TestFault_DeletionKept(t *testing.T) {
 	require.True(t, s.Delete(key(1)))
 	server.Continue(t)
 	s.flush()
-	s.requireAbsent(1)
-	s.requireFound(2)
+	s.gets(1, store.Absent)
+	s.gets(2, store.Found)
 }

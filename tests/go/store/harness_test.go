@@ -24,7 +24,7 @@ const (
 	generous = 5 * time.Second
 
 	// short is one as hosts have it, but for a busy machine.
-	short = 20 * time.Millisecond
+	short = 50 * time.Millisecond
 
 	// slack is how much longer than its Timeout a Get may seem to take where the
 	// machine is busy. A client that waits by itself takes longer.
@@ -113,6 +113,17 @@ func (s *subject) requireAbsent(n int) {
 	s.t.Helper()
 	_, verdict := s.get(n)
 	require.Equal(s.t, store.Absent, verdict, "key %d", n)
+}
+
+// gets asks until there is a verdict, and requires which.
+func (s *subject) gets(n int, wanted store.Verdict) {
+	s.t.Helper()
+	verdict := store.Failed
+	backend.Eventually(s.t, func() bool {
+		_, verdict = s.get(n)
+		return verdict != store.Failed
+	}, "the store answers")
+	require.Equal(s.t, wanted, verdict, "key %d", n)
 }
 
 // put puts the values of keys and waits until they are written.
