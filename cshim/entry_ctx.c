@@ -24,9 +24,9 @@ static SSL_CTX *attached(SSL_CTX *ctx)
         /* A remove callback may have left SSL_CTX_free of another one there by longjmp. */
         if (freeing == ctx)
             freeing = NULL;
-        ssc_region_map();
         if (ssc_config()->key_file != NULL)
             ssc_keys_refresh(true);
+        ssc_region_map();
         ssc_ctx_attach(ctx);
     }
     return ctx;

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "log.h"
 #include "runtime.h"
 #include "statfile.h"
 
@@ -76,12 +75,13 @@ static void map_statfile(const char *path)
 
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
         (st.st_size < (off_t)size && ftruncate(fd, (off_t)size) != 0)) {
-        ssc_log("SESSCACHE_STATS_FILE=%s: %s; no figures are written", path,
-                fd >= 0 && errno == 0 ? "not a regular file" : strerror(errno));
+        ssc_config_refuse("SESSCACHE_STATS_FILE", path, "%s; no figures are written",
+                          fd >= 0 && errno == 0 ? "not a regular file" : strerror(errno));
     } else {
         void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (map == MAP_FAILED) {
-            ssc_log("SESSCACHE_STATS_FILE=%s: %s; no figures are written", path, strerror(errno));
+            ssc_config_refuse("SESSCACHE_STATS_FILE", path, "%s; no figures are written",
+                              strerror(errno));
         } else {
             struct ssc_statfile *file = map;
             uint64_t magic = 0;
@@ -92,9 +92,8 @@ static void map_statfile(const char *path)
                 file->slots = SSC_STATFILE_SLOTS;
                 statfile = file;
             } else {
-                ssc_log("SESSCACHE_STATS_FILE=%s: not a figures file of this version; "
-                        "no figures are written",
-                        path);
+                ssc_config_refuse("SESSCACHE_STATS_FILE", path,
+                                  "not a figures file of this version; no figures are written");
                 munmap(map, size);
             }
         }

@@ -155,7 +155,7 @@ func TestRegion_Model(t *testing.T) {
 	}{
 		{"roomy", 300, func(r *rand.Rand) int { return r.IntN(300) }, 12, 0},
 		{"short", 4000, func(r *rand.Rand) int { return r.IntN(10) }, 4, 900},
-		{"usual", 1000, func(r *rand.Rand) int { return 100 + r.IntN(300) }, 4, 250},
+		{"usual", 1000, func(r *rand.Rand) int { return 100 + r.IntN(300) }, 4, 320},
 		{"mixed", 300, func(r *rand.Rand) int { return r.IntN(2) * r.IntN(5000) }, 4, 50},
 		{"long", 40, func(r *rand.Rand) int { return r.IntN(MaxRecord - 16) }, 4, 3},
 	} {
@@ -170,7 +170,7 @@ func TestRegion_Model(t *testing.T) {
 				put(numbered(n))
 			}
 			require.Zero(t, m.region.totals.Evicted)
-			for range scaled(4000) {
+			for range 1500 {
 				k := numbered(r.Uint64N(c.keys))
 				switch act := r.IntN(1000); {
 				case act < 500:
@@ -181,7 +181,7 @@ func TestRegion_Model(t *testing.T) {
 				case act < 990:
 					m.check(k)
 				case act < 991:
-					m.flush(r.Uint32N(3), m.now+r.Int64N(500)-100, r.IntN(4) == 0)
+					m.flush(r.Uint32N(3), m.now+r.Int64N(500)-100, r.IntN(8) == 0)
 				default:
 					m.now += r.Int64N(10)
 				}
