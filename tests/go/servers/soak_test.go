@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +23,7 @@ import (
 )
 
 var (
-	soakFor  = flag.Duration("for", 15*time.Second, "how long TestSoak strikes at servers and store")
+	soakFor  = flag.Duration("for", 10*time.Second, "how long TestSoak strikes at servers and store")
 	soakSeed = flag.Uint64("seed", 0, "of the order in which it does; 0: of the clock")
 )
 
@@ -36,7 +37,7 @@ const (
 	reportEvery  = 10 * time.Second
 	struckOnly   = 3 // clients at once of the server whose workers are struck
 	bothByTurns  = 3 // clients at once that go now to the one, now to the other
-	calmLoad     = 6000
+	calmLoad     = 6000 // connections; they store three sessions in each bucket of the region
 	sessionsLast = "20s"
 )
 
@@ -210,12 +211,18 @@ func (s *soak) sample() time.Duration {
 	return sampleEvery
 }
 
-// The columns of a line. Counts are since the beginning; of region and store, of both servers.
-const soakHeader = "" +
-	"            clients                               |  resident MB                |" +
-	" region                           | store                                          |  struck\n" +
-	"  time  CPU  handshakes failed   cut  resumed     | master worker  steady: m  w |" +
-	"  stored evicted busy damaged over |    hits  written  dropped errors   late open/ed |  kill  HUP faults now\n"
+// The columns of a line. Counts are since the beginning, of region and store those of both servers;
+// "over" are locks taken over, "late" reads that the store did not answer in time, "open" breakers
+// that are open now and that ever opened.
+const (
+	soakHeader = "" +
+		"            | clients                           | resident MB           | region                             " +
+		"| store                                           | strokes\n" +
+		"  time  cpu | handshakes failed   cut   resumed | struck: m    w st:m w | stored evicted busy damaged   over " +
+		"|   hits written dropped errors   late      open | kill  HUP faults\n"
+	soakLine = "%5ds %3d%% | %10d %6d %5d %7.1f %% |      %4.1f %4.1f %4.1f %4.1f | %6d %7d %4d %7d %6d " +
+		"| %6d %7d %7d %6d %6d %4d of %-4d | %4d %4d %6d %s\n"
+)
 
 // report prints how things stand.
 func (s *soak) report() time.Duration {
@@ -232,12 +239,11 @@ func (s *soak) report() time.Duration {
 	worked, could := busyTime(s.T)
 	cpu := 100 * (worked - s.worked[0]) / max(1, could-s.worked[1])
 	s.worked = [2]int{worked, could}
-	fault := "-"
+	fault := ""
 	if s.fault != nil {
-		fault = s.fault.name
+		fault = "(" + s.fault.name + ")"
 	}
-	fmt.Printf("%5ds %3d%% %11d %6d %5d  %5.1f %%     | %6.1f %6.1f     %6.1f %5.1f |"+
-		" %7d %7d %4d %7d %4d | %7d %8d %8d %6d %6d %4d/%-3d | %5d %4d %6d %s\n",
+	fmt.Printf(soakLine,
 		int(time.Since(s.began).Seconds()), cpu, seen.Full+seen.Resumed, seen.failed, seen.cut, 100*seen.taken(),
 		now(0), now(1), now(2), now(3),
 		c.Region.Puts, c.Region.Evicted, c.Region.Busy, c.Region.Damaged, c.Region.Overtaken,
@@ -273,22 +279,34 @@ func (s *soak) judgeMemory() {
 }
 
 // calm is what the servers must do when nothing strikes any more. A lock that a killed worker had
-// and nobody took over would keep sessions from being stored in its part of the region.
+// and nobody took over would keep sessions from being stored in its part of the region, in each of
+// two runs; a worker that the machine did not let run for a while does so in one.
 func (s *soak) calm() {
 	for _, w := range []*watched{s.struck, s.steady} {
 		eventually(s.T, func() bool {
 			return w.launch.readFigures(s.T).sum(func(p statfile.Process) uint64 { return p.Store.Open }) == 0
 		}, "the breakers close")
-		before := w.counted(s.T).Region
-		seen := runLoad(s.T, w.address, append(w.args(), "--threads", "2",
-			"--connections", fmt.Sprint(calmLoad))...)
-		now := w.counted(s.T).Region
-		requireNoFailure(s.T, seen)
-		assert.Zero(s, seen.Refused, "a session offered was not resumed: %+v", seen)
-		assert.Equal(s, before.Busy, now.Busy, "a lock of the region is lost")
-		assert.Equal(s, before.Damaged, now.Damaged, "records are damaged though nobody was killed")
+	}
+	if wrong := s.useRegion(); wrong != "" {
+		s.Log(wrong)
+		assert.Empty(s, s.useRegion())
 	}
 	s.pair.requireSharing(s.T)
+}
+
+// useRegion has clients use all of the region whose users were killed. It returns what was not as
+// it is in one that nobody harmed.
+func (s *soak) useRegion() string {
+	w := s.struck
+	before := w.counted(s.T).Region
+	seen := runLoad(s.T, w.address, append(w.args(), "--threads", "2", "--connections", strconv.Itoa(calmLoad))...)
+	now := w.counted(s.T).Region
+	requireNoFailure(s.T, seen)
+	if seen.Refused == 0 && now.Busy == before.Busy && now.Damaged == before.Damaged {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d sessions offered were not resumed, %d not stored for a lock that was not "+
+		"to be had, %d found damaged", seen.Refused, seen.Offered, now.Busy-before.Busy, now.Damaged-before.Damaged)
 }
 
 // end stops the servers; of their logs only the killed workers may tell.
