@@ -160,6 +160,17 @@ demo: ## nginx with 4 workers under load, stock beside libsesscache, in one tabl
 	@$(BUILD)/bin/sessdemo -library $(BUILD)/libsesscache.so -tlsload $(BUILD)/tools/tlsload \
 	    $(DEMO_FLAGS)
 
+SOAKTIME ?= 30m
+SOAKSEED ?= 0
+
+# CI=true: what is missing is an error, not a reason to skip.
+.PHONY: soak
+soak: ## kill workers and the Redis behind nginx under load, watch the memory (SOAKTIME=30m); as root
+	@scripts/install-packages.sh test
+	@$(MAKE) all tools
+	@CI=true $(GO) test -count=1 -v -timeout 0 ./tests/go/servers -run '^TestSoak$$' \
+	    -args -for $(SOAKTIME) -seed $(SOAKSEED)
+
 .PHONY: install
 install: all ## install library, header, pkg-config and CMake files (PREFIX=/usr/local DESTDIR=)
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/cmake/sesscache \

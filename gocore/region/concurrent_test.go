@@ -56,7 +56,7 @@ func TestRegion_RemovalAgainstLatecomers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := open(t, MinSize)
+			r := open(t, MinSize+20*bucketSize)
 			key := func(round uint64) Key { return numbered(round % 100) }
 			var noted, seen uint32
 			var removed, found bool

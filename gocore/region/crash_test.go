@@ -53,6 +53,10 @@ func TestRegion_DamagedRecord(t *testing.T) {
 			_, e := entryOf(t, r, k)
 			e.word |= unitMask
 		},
+		"longer than the bucket": func(r *Region, k Key) {
+			_, e := entryOf(t, r, k)
+			e.word |= lengthMask << lengthShift
+		},
 		"another's bytes": func(r *Region, k Key) {
 			other := neighbours(r, k, 1)[0]
 			put(t, r, other, 10, []byte("SESSION"))
@@ -75,6 +79,24 @@ func TestRegion_DamagedRecord(t *testing.T) {
 			require.Zero(t, r.totals.Hits+r.totals.Taken, name)
 		}
 	}
+}
+
+// Bytes that are right in one region are worth nothing in another one, nor can
+// anybody make them who does not know its seed.
+func TestRegion_SeedOfItsOwn(t *testing.T) {
+	r, other := open(t, MinSize), open(t, MinSize)
+	k := numbered(1)
+	put(t, r, k, 10, []byte("session"))
+	r.Remove(numbered(2), 0, 0, 10)
+	copy(other.mem[other.first:], r.mem[r.first:])
+	for n := range uint64(2) {
+		_, _, v := other.Get(numbered(1+n), 0, make([]byte, 100))
+		require.Equal(t, Absent, v)
+	}
+	require.Equal(t, uint64(2), other.totals.Damaged)
+	again, err := Open(r.mem, nil)
+	require.NoError(t, err)
+	require.Equal(t, []byte("session"), get(t, again, k, 0))
 }
 
 func TestRegion_DamagedTombstone(t *testing.T) {

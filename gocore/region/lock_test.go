@@ -150,21 +150,65 @@ func TestRegion_LockOfDeadOwner(t *testing.T) {
 	require.Equal(t, uint64(4), h.counters.Overtaken)
 }
 
+// kept runs a test while the locks of a key are kept, and once more if the keeper
+// was late, so that a lock was taken over.
+func kept(t *testing.T, r *Region, k Key, test func(t *testing.T)) {
+	for late := true; late; {
+		put(t, r, k, Never, []byte("session"))
+		before := *r.totals
+		t.Run("kept", func(t *testing.T) {
+			keep(t, r, k, uint64(unix.Getpid()), true)
+			test(t)
+			late = r.totals.Overtaken != before.Overtaken
+		})
+	}
+}
+
 // Only Put and tombstones need the lock, and give up when they do not get it.
 func TestRegion_LockNotHad(t *testing.T) {
 	r := open(t, MinSize)
 	k := numbered(1)
-	put(t, r, k, Never, []byte("session"))
-	keep(t, r, k, uint64(unix.Getpid()), true)
-	for r.Put(k, 0, Never, 0, []byte("another")) != Busy {
-		require.Zero(t, r.totals.Busy) // the keeper itself was late
-	}
-	require.Equal(t, uint64(1), r.totals.Busy)
-	require.NotNil(t, get(t, r, k, 0))
-	require.True(t, r.Remove(k, 0, 0, 0))
-	require.Nil(t, get(t, r, k, 0))
-	for r.totals.Busy == 1 {
-		r.Remove(k, 0, 0, 10)
-	}
-	require.Zero(t, r.Flush(0, 0, true, 0))
+	kept(t, r, k, func(t *testing.T) {
+		before := *r.totals
+		stored := r.Put(k, 0, Never, 0, []byte("another"))
+		found := get(t, r, k, 0)
+		removed := r.Remove(k, 0, 0, 10)
+		_, _, v := r.Get(k, 0, nil)
+		flushed := r.Flush(0, 0, true, 0)
+		if before.Overtaken == r.totals.Overtaken {
+			require.Equal(t, Busy, stored)
+			require.Equal(t, []byte("session"), found)
+			require.True(t, removed)
+			require.Equal(t, Absent, v)
+			require.Zero(t, flushed)
+			require.Equal(t, before.Busy+2, r.totals.Busy)
+		}
+	})
+}
+
+// The stamp changes before a record is out, for those who store what they got
+// earlier, and again after it, for those who note the stamp just then.
+func TestRegion_StampAroundRemoval(t *testing.T) {
+	r := open(t, MinSize)
+	k := numbered(1)
+	kept(t, r, k, func(t *testing.T) {
+		before, overtaken := r.Stamp(k, 0), r.totals.Overtaken
+		var running sync.WaitGroup
+		var ended atomic.Bool
+		running.Go(func() {
+			r.Remove(k, 0, 0, 10) // waits for the lock, to leave a tombstone
+			ended.Store(true)
+		})
+		dst := make([]byte, 100)
+		for v := Found; v == Found; _, _, v = r.Get(k, 0, dst) {
+			runtime.Gosched()
+		}
+		between := r.Stamp(k, 0)
+		waited := !ended.Load()
+		running.Wait()
+		if waited && overtaken == r.totals.Overtaken {
+			require.NotEqual(t, before, between)
+			require.NotEqual(t, between, r.Stamp(k, 0))
+		}
+	})
 }

@@ -170,7 +170,8 @@ func TestRegion_Model(t *testing.T) {
 				put(numbered(n))
 			}
 			require.Zero(t, m.region.totals.Evicted)
-			for range 1500 {
+			steps := scaled(1500)
+			for range steps {
 				k := numbered(r.Uint64N(c.keys))
 				switch act := r.IntN(1000); {
 				case act < 500:
@@ -189,7 +190,9 @@ func TestRegion_Model(t *testing.T) {
 			for n := range c.keys {
 				m.check(numbered(n))
 			}
-			require.Equal(t, c.fill > 0, m.evicted > 0)
+			if steps == 1500 {
+				require.Equal(t, c.fill > 0, m.evicted > 0)
+			}
 			require.Zero(t, m.region.totals.Damaged)
 			require.Zero(t, m.region.totals.Busy)
 			require.Zero(t, m.region.totals.Overtaken)

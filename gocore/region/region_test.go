@@ -182,6 +182,28 @@ func TestRegion_Wipes(t *testing.T) {
 	}
 }
 
+// Nor does a record that was moved leave anything where it was.
+func TestRegion_WipesWhatWasMoved(t *testing.T) {
+	r := open(t, MinSize)
+	secret := []byte("master secret of a session")
+	keys := neighbours(r, numbered(1), 6)
+	put(t, r, keys[4], Never, make([]byte, MaxRecord)) // all others go into the other bucket
+	put(t, r, keys[0], Never, make([]byte, 13_000))
+	put(t, r, keys[1], Never, secret)
+	put(t, r, keys[2], Never, make([]byte, 13_000))
+	put(t, r, keys[3], Never, secret)
+	r.Remove(keys[0], 0, 0, 0)
+	r.Remove(keys[2], 0, 0, 0)
+	b, e := entryOf(t, r, keys[3])
+	place := e.load().unit()
+	put(t, r, keys[5], Never, make([]byte, 14_000))
+	require.NotEqual(t, place, e.load().unit(), "it was not moved")
+	require.Zero(t, r.totals.Evicted)
+	require.Equal(t, secret, get(t, r, keys[1], 0))
+	require.Equal(t, secret, get(t, r, keys[3], 0))
+	require.Equal(t, 2, bytes.Count(b.area[:], secret))
+}
+
 func TestRegion_StampAdvances(t *testing.T) {
 	r := open(t, MinSize)
 	k, other := numbered(1), numbered(2)

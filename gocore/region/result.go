@@ -28,7 +28,9 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("Verdict(%d)", int(v))
 }
 
-// Result is the outcome of a Put. All but Stored leave the region as it is.
+// Result is the outcome of a Put. If it is not Stored, what was there under the
+// key stays, but for a writer so slow that its lock was taken over: with Busy it
+// may be gone then.
 type Result int
 
 // The results.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -52,7 +53,7 @@ func (f *fake) get(ctx context.Context, key string) ([]byte, error) {
 func (f *fake) write(_ context.Context, ops []op, failed []error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.batch = append(f.batch, append([]op(nil), ops...))
+	f.batch = append(f.batch, slices.Clone(ops))
 	if f.onWrite != nil {
 		f.onWrite(ops, failed)
 		return
@@ -90,15 +91,30 @@ func (f *fake) set(change func(f *fake)) {
 	change(f)
 }
 
-// written are the ops of all batches.
-func (f *fake) written() []op {
+// asked is how often get was called.
+func (f *fake) asked() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var all []op
-	for _, batch := range f.batch {
-		all = append(all, batch...)
-	}
-	return all
+	return f.gets
+}
+
+// probed is when probe was called.
+func (f *fake) probed() []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.probes)
+}
+
+// batches are what was written, each as it came.
+func (f *fake) batches() [][]op {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.batch)
+}
+
+// written are the ops of all batches.
+func (f *fake) written() []op {
+	return slices.Concat(f.batches()...)
 }
 
 // failing answers every op with err.

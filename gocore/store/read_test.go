@@ -20,7 +20,7 @@ func TestGet_Verdicts(t *testing.T) {
 		got, v = s.Get(testKey(2), []byte("before "))
 		require.Equal(t, Absent, v)
 		require.Equal(t, "before ", string(got))
-		s.fake.onGet = func(context.Context) error { return errUnreached }
+		s.fake.set(func(f *fake) { f.onGet = func(context.Context) error { return errUnreached } })
 		got, v = s.Get(k, []byte("before "))
 		require.Equal(t, Failed, v)
 		require.Equal(t, "before ", string(got))
@@ -35,7 +35,7 @@ func TestGet_Hangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Options{Timeout: timeout}, func(t *testing.T, s *subject) {
 				release := make(chan struct{})
-				s.fake.onGet = func(context.Context) error { <-release; return nil }
+				s.fake.set(func(f *fake) { f.onGet = func(context.Context) error { <-release; return nil } })
 				wanted := timeout
 				if timeout == 0 {
 					wanted = testTimeout
@@ -52,7 +52,7 @@ func TestGet_Hangs(t *testing.T) {
 					}
 				}
 				require.True(t, s.isOpen())
-				require.Equal(t, failuresToOpen, s.fake.gets)
+				require.Equal(t, failuresToOpen, s.fake.asked())
 				require.EqualValues(t, failuresToOpen, s.totals.Timeouts)
 				close(release)
 			})
@@ -63,7 +63,7 @@ func TestGet_Hangs(t *testing.T) {
 func TestGet_Crowd(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
 		release := make(chan struct{})
-		s.fake.onGet = func(context.Context) error { <-release; return nil }
+		s.fake.set(func(f *fake) { f.onGet = func(context.Context) error { <-release; return nil } })
 		waited := make(chan time.Duration, 3*readers)
 		for range 3 * readers {
 			go func() {
@@ -73,7 +73,7 @@ func TestGet_Crowd(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		require.Equal(t, readers, s.fake.gets)
+		require.Equal(t, readers, s.fake.asked())
 		for range 3 * readers {
 			require.Equal(t, testTimeout, <-waited)
 		}
@@ -105,7 +105,7 @@ func TestGet_LateAnswer(t *testing.T) {
 
 func TestGet_Panics(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
-		s.fake.onGet = func(context.Context) error { panic("in a client") }
+		s.fake.set(func(f *fake) { f.onGet = func(context.Context) error { panic("in a client") } })
 		for range readers + 1 {
 			_, v := s.get(1)
 			require.Equal(t, Failed, v)
@@ -139,11 +139,11 @@ func TestGet_TooLarge(t *testing.T) {
 func TestBreaker_InARow(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
 		fail := func(n int) {
-			s.fake.onGet = func(context.Context) error { return errUnreached }
+			s.fake.set(func(f *fake) { f.onGet = func(context.Context) error { return errUnreached } })
 			for range n {
 				s.get(1)
 			}
-			s.fake.onGet = nil
+			s.fake.set(func(f *fake) { f.onGet = nil })
 		}
 		for range 10 {
 			fail(failuresToOpen - 1)
@@ -199,16 +199,16 @@ func TestBreaker_ManyQuickFailures(t *testing.T) {
 func TestBreaker_Probes(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
 		s.breaks()
-		gets := s.fake.gets
+		gets := s.fake.asked()
 		last := time.Now()
 		for range 2000 {
 			time.Sleep(10 * time.Millisecond)
 			_, v := s.get(1)
 			require.Equal(t, Failed, v)
 		}
-		require.Equal(t, gets, s.fake.gets, "no read asks while the breaker is open")
-		require.Greater(t, len(s.fake.probes), 15)
-		for _, at := range s.fake.probes {
+		require.Equal(t, gets, s.fake.asked(), "no read asks while the breaker is open")
+		require.Greater(t, len(s.fake.probed()), 15)
+		for _, at := range s.fake.probed() {
 			require.GreaterOrEqual(t, at.Sub(last), firstPause)
 			require.LessOrEqual(t, at.Sub(last), time.Second)
 			last = at
@@ -228,8 +228,8 @@ func TestBreaker_Probes(t *testing.T) {
 func TestBreaker_Slow(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
 		answer := func() error { time.Sleep(2 * testTimeout); return nil }
-		s.fake.onGet = func(context.Context) error { return answer() }
-		s.fake.onProbe = func(limit time.Duration) error { return timed(limit, answer) }
+		s.fake.set(func(f *fake) { f.onGet = func(context.Context) error { return answer() } })
+		s.fake.set(func(f *fake) { f.onProbe = func(limit time.Duration) error { return timed(limit, answer) } })
 		for range failuresToOpen {
 			s.get(1)
 		}

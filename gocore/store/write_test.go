@@ -39,7 +39,7 @@ func TestPut_TooLarge(t *testing.T) {
 func TestPut_Queue(t *testing.T) {
 	inBubble(t, Options{Queue: 1000}, func(t *testing.T, s *subject) {
 		release := make(chan struct{})
-		s.fake.onWrite = func([]op, []error) { <-release }
+		s.fake.set(func(f *fake) { f.onWrite = func([]op, []error) { <-release } })
 		s.put(0, "first")
 		synctest.Wait()
 		for n := 1; n < 1000; n++ {
@@ -55,7 +55,7 @@ func TestPut_Queue(t *testing.T) {
 		for n, op := range written[1:] {
 			require.Equal(t, fmt.Sprint(n+1), string(op.value))
 		}
-		require.Len(t, s.fake.batch, 1+(999+batchMost-1)/batchMost)
+		require.Len(t, s.fake.batches(), 1+(999+batchMost-1)/batchMost)
 		require.Equal(t, Counters{Writes: 1000, Dropped: 2}, *s.totals)
 		require.Zero(t, s.servers[0].queue.bytes)
 		require.True(t, s.put(1, "room again"))
@@ -65,7 +65,7 @@ func TestPut_Queue(t *testing.T) {
 func TestPut_QueueBytes(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
 		release := make(chan struct{})
-		s.fake.onWrite = func([]op, []error) { <-release }
+		s.fake.set(func(f *fake) { f.onWrite = func([]op, []error) { <-release } })
 		large := strings.Repeat("x", MaxValue)
 		n := 0
 		for s.put(n, large) {
@@ -82,7 +82,7 @@ func TestPut_QueueBytes(t *testing.T) {
 // What a server refuses says nothing about its speed.
 func TestWrite_Refused(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
-		s.fake.onWrite = failing(errFull)
+		s.fake.set(func(f *fake) { f.onWrite = failing(errFull) })
 		for n := range 20 {
 			require.True(t, s.put(n, "value"))
 			require.True(t, s.Delete(testKey(n)))
@@ -95,7 +95,7 @@ func TestWrite_Refused(t *testing.T) {
 
 func TestWrite_Expired(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
-		s.fake.onWrite = failing(errExpired)
+		s.fake.set(func(f *fake) { f.onWrite = failing(errExpired) })
 		require.True(t, s.put(1, "value"))
 		s.flush()
 		require.Equal(t, Counters{Dropped: 1}, *s.totals)
@@ -104,7 +104,7 @@ func TestWrite_Expired(t *testing.T) {
 
 func TestWrite_Unreached(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
-		s.fake.onWrite = failing(errUnreached)
+		s.fake.set(func(f *fake) { f.onWrite = failing(errUnreached) })
 		for n := range failuresToOpen {
 			require.False(t, s.isOpen())
 			require.True(t, s.put(n, "value"))
@@ -123,7 +123,7 @@ func TestWrite_Unreached(t *testing.T) {
 
 func TestWrite_Panics(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
-		s.fake.onWrite = func([]op, []error) { panic("in a client") }
+		s.fake.set(func(f *fake) { f.onWrite = func([]op, []error) { panic("in a client") } })
 		s.put(1, "value")
 		s.put(2, "value")
 		s.flush()
@@ -138,7 +138,7 @@ func TestWrite_Panics(t *testing.T) {
 // A deletion that does not reach the server is tried again before anything else.
 func TestDelete_TriedAgain(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
-		s.fake.onWrite = failing(errUnreached)
+		s.fake.set(func(f *fake) { f.onWrite = failing(errUnreached) })
 		s.put(1, "old")
 		s.put(2, "value")
 		s.Delete(testKey(1))
@@ -158,7 +158,7 @@ func TestDelete_TriedAgain(t *testing.T) {
 // A part of the servers that is out of reach for ever, while reads succeed.
 func TestDelete_GivenUp(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
-		s.fake.onWrite = failing(errUnreached)
+		s.fake.set(func(f *fake) { f.onWrite = failing(errUnreached) })
 		s.Delete(testKey(1))
 		for len(s.fake.written()) < deletionTries {
 			s.get(1)
@@ -176,7 +176,7 @@ func TestDelete_GivenUp(t *testing.T) {
 func TestBreaker_Queued(t *testing.T) {
 	inBubble(t, Options{Queue: 10}, func(t *testing.T, s *subject) {
 		release := make(chan struct{})
-		s.fake.onWrite = func([]op, []error) { <-release }
+		s.fake.set(func(f *fake) { f.onWrite = func([]op, []error) { <-release } })
 		s.put(0, "under way")
 		synctest.Wait()
 		for n := 1; n < 9; n++ {
@@ -191,10 +191,10 @@ func TestBreaker_Queued(t *testing.T) {
 		require.EqualValues(t, 8, s.totals.Dropped)
 		require.False(t, s.put(1, "dropped"))
 		require.True(t, s.Delete(testKey(2)))
-		s.fake.onProbe = func(time.Duration) error { return errUnreached }
+		s.fake.set(func(f *fake) { f.onProbe = func(time.Duration) error { return errUnreached } })
 		close(release)
 		time.Sleep(time.Minute)
-		require.Len(t, s.fake.batch, 1, "nothing is written while the breaker is open")
+		require.Len(t, s.fake.batches(), 1, "nothing is written while the breaker is open")
 		s.fake.set(func(f *fake) { f.values[storeKey(ptr(testKey(1)))] = "old" })
 		s.heals()
 		s.flush()
@@ -231,21 +231,21 @@ func TestClose(t *testing.T) {
 		require.EqualValues(t, 1, s.totals.Dropped)
 		require.Equal(t, 2, s.fake.closed)
 		after := *s.totals
-		gets := s.fake.gets
+		gets := s.fake.asked()
 		_, v := s.get(1)
 		require.Equal(t, Failed, v)
 		require.False(t, s.put(1, "value"))
 		require.False(t, s.Delete(testKey(1)))
 		require.NoError(t, s.Flush(t.Context()))
 		require.Equal(t, after, *s.totals)
-		require.Equal(t, gets, s.fake.gets)
+		require.Equal(t, gets, s.fake.asked())
 	})
 }
 
 // Close waits for who reads, and ends what it can.
 func TestClose_UnderWay(t *testing.T) {
 	inBubble(t, Options{Timeout: time.Second}, func(t *testing.T, s *subject) {
-		s.fake.onGet = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		s.fake.set(func(f *fake) { f.onGet = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() } })
 		verdict := make(chan Verdict, 1)
 		go func() {
 			_, v := s.get(1)

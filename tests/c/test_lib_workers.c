@@ -24,6 +24,21 @@ static long attached(SSL_CTX *ctx, saved *session, long n)
     return library_attached(ctx);
 }
 
+/* What the makers of session IDs ask. */
+static long matching(SSL_CTX *ctx, saved *session, long n)
+{
+    SSL_SESSION *named = server_session(session);
+    SSL *ssl = SSL_new(ctx);
+    unsigned int len;
+    const unsigned char *id = SSL_SESSION_get_id(named, &len);
+    const int found = SSL_has_matching_session_id(ssl, id, len);
+
+    (void)n;
+    SSL_free(ssl);
+    SSL_SESSION_free(named);
+    return found;
+}
+
 static void shared(int version)
 {
     saved s = {0}, next;
@@ -33,6 +48,8 @@ static void shared(int version)
     TRACE(visit_at(A, server, &s));
     counters_at(A, server);
     counters_at(B, server);
+    if (version == TLS1_3_VERSION) /* which an SSL has before its handshake */
+        TRACE(at(B, matching, server, &s, 0));
     TRACE(offer_at(B, server, &s));
     counters_at(B, server);
     STEP("the second time it is in the worker's own table");

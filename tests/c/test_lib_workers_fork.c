@@ -1,6 +1,7 @@
 /*
- * lib_workers_fork: children of workers. One whose parent has a core goes on
- * with libssl's own cache; one whose parent has none yet is a worker itself.
+ * lib_workers_fork: children of workers, and their parent. A child whose parent
+ * has a core goes on with libssl's own cache; one whose parent has none yet is
+ * a worker itself.
  */
 #include "library.h"
 #include "workers.h"
@@ -90,10 +91,28 @@ static void children(int version)
     close_contexts();
 }
 
+/* The process that forked the workers serves nobody; what it makes is its own affair. */
+static void parent(void)
+{
+    saved s = {0}, own = {0};
+
+    STEP("the parent of the workers");
+    open_contexts(TLS1_2_VERSION);
+    TRACE(visit_at(A, server, &s));
+    TRACE(offer_task(server, &s, 0));
+    TRACE(visit_task(server, &own, 0));
+    TRACE(offer_task(server, &own, 0));
+    resumes("made by the parent", server, &own);
+    resumes("made by a worker", server, &s);
+    workers_stop();
+    close_contexts();
+}
+
 int main(void)
 {
     begin();
     children(TLS1_2_VERSION);
     children(TLS1_3_VERSION);
+    parent();
     return finish();
 }

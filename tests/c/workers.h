@@ -51,6 +51,9 @@ enum leaving {
 };
 void leave(int worker, enum leaving how);
 
+/* worker_there is 1 if the worker has neither left nor been stopped. */
+int worker_there(int worker);
+
 /*
  * A task runs in a worker. at runs one and waits for it: what it wrote to
  * *session (NULL: the task has none) is there then. at_all runs it in all

@@ -35,10 +35,10 @@ const (
 	faultLasts   = 3 * time.Second
 	sampleEvery  = time.Second
 	reportEvery  = 10 * time.Second
-	struckOnly   = 3 // clients at once of the server whose workers are struck
-	bothByTurns  = 3 // clients at once that go now to the one, now to the other
+	struckOnly   = 3    // clients at once of the server whose workers are struck
+	bothByTurns  = 3    // clients at once that go now to the one, now to the other
 	calmLoad     = 6000 // connections; they store three sessions in each bucket of the region
-	sessionsLast = "20s"
+	sessionsLast = "30s"
 )
 
 // soak is two servers behind one store, as two hosts. The workers of one are killed and replaced
@@ -46,7 +46,8 @@ const (
 // would show. The store meets one fault after the other.
 type soak struct {
 	*testing.T
-	random  *rand.Rand
+	kills, reloads, strikes *rand.Rand // each kind of stroke has an order of its own
+
 	began   time.Time
 	redis   *backend.RedisServer
 	wire    *backend.Proxy
@@ -98,9 +99,11 @@ func TestSoak(t *testing.T) {
 func newSoak(t *testing.T) *soak {
 	t.Helper()
 	s := &soak{
-		T:      t,
-		random: rand.New(rand.NewPCG(*soakSeed, 0)),
-		redis:  backend.Redis(t, backend.RedisOptions{}),
+		T:       t,
+		kills:   rand.New(rand.NewPCG(*soakSeed, 1)),
+		reloads: rand.New(rand.NewPCG(*soakSeed, 2)),
+		strikes: rand.New(rand.NewPCG(*soakSeed, 3)),
+		redis:   backend.Redis(t, backend.RedisOptions{}),
 	}
 	s.wire = backend.NewProxy(t, s.redis.Addr())
 	config := nginxConfig{workers: 4, cache: builtin, listen: "reuseport", timeout: sessionsLast}
@@ -109,7 +112,7 @@ func newSoak(t *testing.T) *soak {
 	s.pair = hosts{
 		mode: documented, start: config.start, other: few.start,
 		differ: func(_ *testing.T, first, second *launch) {
-			// Small enough that sessions are evicted; and a file, whose records are sealed.
+			// One that is soon full, and one in a file, whose records are sealed.
 			first.set("SESSCACHE_SHARED_SIZE", "4M")
 			second.useFile()
 			for _, l := range []*launch{first, second} {
@@ -140,9 +143,9 @@ func (s *soak) comeClients() {
 func (s *soak) goOn(ctx context.Context) {
 	s.began = time.Now()
 	events := []*event{
-		{s.began.Add(s.about(killEvery)), s.kill},
-		{s.began.Add(s.about(reloadEvery)), s.reload},
-		{s.began.Add(s.about(faultEvery)), s.nextFault},
+		{s.began.Add(about(s.kills, killEvery)), s.kill},
+		{s.began.Add(about(s.reloads, reloadEvery)), s.reload},
+		{s.began.Add(about(s.strikes, faultEvery)), s.nextFault},
 		{s.began.Add(sampleEvery), s.sample},
 		{s.began.Add(reportEvery), s.report},
 	}
@@ -163,8 +166,8 @@ func (s *soak) goOn(ctx context.Context) {
 }
 
 // about is a random time with the given mean.
-func (s *soak) about(mean time.Duration) time.Duration {
-	return min(4*mean, time.Duration(s.random.ExpFloat64()*float64(mean)))
+func about(random *rand.Rand, mean time.Duration) time.Duration {
+	return min(4*mean, time.Duration(random.ExpFloat64()*float64(mean)))
 }
 
 // kill kills a worker, whatever it is doing.
@@ -172,29 +175,29 @@ func (s *soak) kill() time.Duration {
 	workers := s.struck.children(s.T)
 	if len(workers) > 0 {
 		s.clients.strike(strokes{kills: 1})
-		_ = syscall.Kill(workers[s.random.IntN(len(workers))], syscall.SIGKILL)
+		_ = syscall.Kill(workers[s.kills.IntN(len(workers))], syscall.SIGKILL)
 	}
-	return s.about(killEvery)
+	return about(s.kills, killEvery)
 }
 
 // reload has all workers replaced.
 func (s *soak) reload() time.Duration {
 	s.clients.strike(strokes{reloads: 1})
 	s.struck.signal(s.T, syscall.SIGHUP)
-	return s.about(reloadEvery)
+	return about(s.reloads, reloadEvery)
 }
 
 // nextFault ends the fault of the store, or lets another strike.
 func (s *soak) nextFault() time.Duration {
 	if s.fault != nil {
 		s.heal()
-		return s.about(faultEvery)
+		return about(s.strikes, faultEvery)
 	}
 	faults := storeFaults()
-	s.fault = &faults[s.random.IntN(len(faults))]
+	s.fault = &faults[s.strikes.IntN(len(faults))]
 	s.faults++
 	s.fault.strike(s.T, s.redis, s.wire)
-	return s.about(faultLasts)
+	return about(s.strikes, faultLasts)
 }
 
 func (s *soak) heal() {
@@ -216,12 +219,14 @@ func (s *soak) sample() time.Duration {
 // that are open now and that ever opened.
 const (
 	soakHeader = "" +
-		"            | clients                           | resident MB           | region                             " +
-		"| store                                           | strokes\n" +
-		"  time  cpu | handshakes failed   cut   resumed | struck: m    w st:m w | stored evicted busy damaged   over " +
-		"|   hits written dropped errors   late      open | kill  HUP faults\n"
-	soakLine = "%5ds %3d%% | %10d %6d %5d %7.1f %% |      %4.1f %4.1f %4.1f %4.1f | %6d %7d %4d %7d %6d " +
-		"| %6d %7d %7d %6d %6d %4d of %-4d | %4d %4d %6d %s\n"
+		"            | clients                           | resident MB             | region                             " +
+		"| store                                                | struck\n" +
+		"            |                                   | master, worker of the   |                                    " +
+		"|                                                      |\n" +
+		"  time  cpu | handshakes failed   cut   resumed | struck      steady      | stored evicted busy damaged   over " +
+		"|   hits written dropped errors   late   open/opened   | kill  HUP store\n"
+	soakLine = "%5ds %3d%% | %10d %6d %5d %7.1f %% | %5.1f %5.1f %5.1f %5.1f | %6d %7d %4d %7d %6d " +
+		"| %6d %7d %7d %6d %6d %6d/%-7d | %4d %4d %6d %s\n"
 )
 
 // report prints how things stand.

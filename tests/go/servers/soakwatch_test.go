@@ -175,7 +175,7 @@ func TestDraw(t *testing.T) {
 const (
 	// leastToJudge is how long a soak has to be for its memory to be judged: caches fill and the Go
 	// heap finds its size first.
-	leastToJudge = 3 * time.Minute
+	leastToJudge = 5 * time.Minute
 	// Memory is flat if the median of the last third of the time is not above that of the first by
 	// more than these together. A leak of 100 bytes a handshake is above that after half an hour.
 	flatShare = 1.1

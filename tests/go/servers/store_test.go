@@ -31,8 +31,9 @@ type hosts struct {
 	start func(t *testing.T, l *launch) *service
 	// other starts the second instance; nil: as the first.
 	other func(t *testing.T, l *launch) *service
-	// found: the core finds what the other made, and libssl refuses it.
-	found bool
+	// found: the core finds what the other made, and libssl refuses it. unsealed: the store has it
+	// under the same key, and the core does not open it.
+	found, unsealed bool
 	// differ makes the second instance other than the first; nil: it has the same certificate and
 	// keys.
 	differ func(t *testing.T, first, second *launch)
@@ -235,6 +236,27 @@ func TestStore_apart(t *testing.T) {
 			differ: func(t *testing.T, _, second *launch) { second.writeCertificate(t) },
 		},
 		{
+			// Its contexts of connections have no certificate, and its session id context is always
+			// the same: what tells the sessions apart is the certificate that a connection gets.
+			name: "another certificate, haproxy", mode: takeover, start: startHaproxy("-W"), unsealed: true,
+			differ: func(t *testing.T, _, second *launch) { second.writeCertificate(t) },
+		},
+		{
+			name: "another certificate, haproxy, no seal", mode: takeover, start: startHaproxy("-W"), unsealed: true,
+			differ: func(t *testing.T, first, second *launch) {
+				second.writeCertificate(t)
+				for _, l := range []*launch{first, second} {
+					l.set("SESSCACHE_KEY_FILE", "")
+					l.set("SESSCACHE_INSECURE", "1")
+				}
+			},
+		},
+		{
+			name: "another certificate, Apache", mode: takeover,
+			start:  apacheConfig{mpm: "event", cache: shmcb}.start,
+			differ: func(t *testing.T, _, second *launch) { second.writeCertificate(t) },
+		},
+		{
 			// nginx makes the session id context of the certificate and of what serves.
 			name: "another session id context", mode: documented, start: http.start, other: stream.start,
 		},
@@ -259,7 +281,7 @@ func TestStore_apart(t *testing.T) {
 			},
 		},
 		{
-			name: "another key", mode: documented, start: http.start,
+			name: "another key", mode: documented, start: http.start, unsealed: true,
 			differ: func(t *testing.T, _, second *launch) { second.useKeys(t, newKey(t)) },
 		},
 	} {
@@ -267,8 +289,7 @@ func TestStore_apart(t *testing.T) {
 			p := h.startPair(t, redis)
 			now := p.requireApart(t, h.found)
 			for i := range now {
-				// Only what another key sealed is found in the store and not opened.
-				require.Equal(t, h.name == "another key", now[i].unsealed() > 0)
+				require.Equal(t, h.unsealed, now[i].unsealed() > 0, "records that instance %d does not open", i+1)
 			}
 			p.end(t)
 		})
