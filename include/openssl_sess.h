@@ -321,16 +321,16 @@ int sesscache_ctx_share(SSL_CTX *dst, SSL_CTX *src);
  * removed - flushed = entries.
  */
 typedef struct sesscache_stats {
-    uint64_t lookups;  /* sessions asked for by ID in the cache */
-    uint64_t hits;     /* found, and not expired */
-    uint64_t misses;   /* not found, or found expired */
-    uint64_t adds;     /* stored; the same object again does not count */
-    uint64_t replaced; /* dropped for another object of the same ID */
-    uint64_t evicted;  /* dropped because the cache was full */
-    uint64_t expired;  /* dropped after their time: found by a lookup or a flush */
-    uint64_t removed;  /* dropped on request before their time */
-    uint64_t flushed;  /* dropped by a flush before their time */
-    uint64_t entries;  /* cached now */
+    uint64_t lookups;     /* sessions asked for by ID in the cache */
+    uint64_t hits;        /* found, and not expired */
+    uint64_t misses;      /* not found, or found expired */
+    uint64_t adds;        /* stored; the same object again does not count */
+    uint64_t replaced;    /* dropped for another object of the same ID */
+    uint64_t evicted;     /* dropped because the cache was full */
+    uint64_t expired;     /* dropped after their time: found by a lookup or a flush */
+    uint64_t removed;     /* dropped on request before their time */
+    uint64_t flushed;     /* dropped by a flush before their time */
+    uint64_t entries;     /* cached now */
     uint64_t shared_hits; /* of the hits: found in the memory that workers share */
     uint64_t stored_hits; /* of the hits: found in the store that hosts share */
 } sesscache_stats;

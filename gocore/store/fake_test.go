@@ -52,12 +52,15 @@ func (f *fake) get(ctx context.Context, key string) ([]byte, error) {
 
 func (f *fake) write(_ context.Context, ops []op, failed []error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.batch = append(f.batch, slices.Clone(ops))
-	if f.onWrite != nil {
-		f.onWrite(ops, failed)
+	onWrite := f.onWrite
+	f.mu.Unlock()
+	if onWrite != nil {
+		onWrite(ops, failed)
 		return
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for i := range ops {
 		if ops[i].del {
 			delete(f.values, storeKey(&ops[i].key))

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,16 +89,16 @@ func TestGet_Crowd(t *testing.T) {
 // What a reader left behind may go on for a while, so that its connection stays.
 func TestGet_LateAnswer(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, s *subject) {
-		var left time.Duration
+		left := make(chan time.Duration, 1)
 		s.fake.onGet = func(ctx context.Context) error {
 			deadline, _ := ctx.Deadline()
-			left = time.Until(deadline)
+			left <- time.Until(deadline)
 			time.Sleep(2 * testTimeout)
 			return ctx.Err()
 		}
 		_, v := s.get(1)
 		require.Equal(t, Failed, v)
-		require.Equal(t, leastPatience, left)
+		require.Equal(t, leastPatience, <-left)
 		time.Sleep(time.Second)
 		require.Equal(t, Counters{Timeouts: 1}, *s.totals)
 	})
@@ -160,13 +161,13 @@ func TestBreaker_InARow(t *testing.T) {
 // Of many answers some come late: that costs more than it brings.
 func TestBreaker_ManyLate(t *testing.T) {
 	for _, of := range []struct {
-		every int
+		every int64
 		opens bool
 	}{{every: 3, opens: true}, {every: 6, opens: true}, {every: 12}, {every: 100}} {
 		inBubble(t, Options{}, func(t *testing.T, s *subject) {
-			n := 0
+			var n atomic.Int64
 			s.fake.onGet = func(context.Context) error {
-				if n++; n%of.every == 0 {
+				if n.Add(1)%of.every == 0 {
 					time.Sleep(2 * testTimeout)
 				}
 				return nil

@@ -183,7 +183,6 @@ func TestBreaker_Queued(t *testing.T) {
 			require.True(t, s.put(n, "waits"))
 		}
 		require.True(t, s.Delete(testKey(1)))
-		// The fake is locked while it writes.
 		for range failuresToOpen {
 			s.servers[0].breaker.fail(errUnreached)
 		}

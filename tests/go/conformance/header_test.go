@@ -37,6 +37,7 @@ int use(SSL_CTX *ctx, SSL *ssl, SSL_SESSION *sess, sesscache_stats *stats)
     (SSL_CTX_set_session_cache_mode)(ctx, SSL_SESS_CACHE_BOTH | SSL_SESS_CACHE_NO_INTERNAL);
     return SSL_CTX_add_session(ctx, sess) + SSL_CTX_remove_session(ctx, sess) +
            SSL_add_session(ctx, sess) + SSL_remove_session(ctx, sess) +
+           SSL_CTX_set_session_id_context(ctx, data, 32) +
            SSL_has_matching_session_id(ssl, data, 32) + (SSL_CTX_sessions(ctx) != NULL) +
            (int)(SSL_CTX_get_session_cache_mode)(ctx) + (int)SSL_CTX_sess_number(ctx) +
            (int)SSL_CTX_sess_get_cache_size(ctx) + sesscache_attached(ctx) +

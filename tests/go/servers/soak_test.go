@@ -37,7 +37,7 @@ const (
 	reportEvery  = 10 * time.Second
 	struckOnly   = 3    // clients at once of the server whose workers are struck
 	bothByTurns  = 3    // clients at once that go now to the one, now to the other
-	calmLoad     = 6000 // connections; they store three sessions in each bucket of the region
+	calmLoad     = 3000 // connections; they store three sessions in each bucket of the region
 	sessionsLast = "30s"
 )
 
@@ -113,7 +113,7 @@ func newSoak(t *testing.T) *soak {
 		mode: documented, start: config.start, other: few.start,
 		differ: func(_ *testing.T, first, second *launch) {
 			// One that is soon full, and one in a file, whose records are sealed.
-			first.set("SESSCACHE_SHARED_SIZE", "4M")
+			first.set("SESSCACHE_SHARED_SIZE", "2M")
 			second.useFile()
 			for _, l := range []*launch{first, second} {
 				l.set("SESSCACHE_STORE_TIMEOUT", "20ms")
@@ -271,11 +271,10 @@ func (s *soak) judgeMemory() {
 	fmt.Printf("memory over time: %s/memory.csv and memory.txt\n", dir)
 	long := time.Since(s.began) >= leastToJudge
 	for i, series := range s.history.values {
-		first, last, flat := growth(series)
-		fmt.Printf("%s: %.1f MB in the first third, %.1f MB in the last\n", memorySeries[i], first, last)
+		first, last := growth(series)
+		fmt.Printf("%s: %.1f MB in the first third, %.1f MB in the last\n", memorySeries[i].name, first, last)
 		if long {
-			assert.True(s, flat, "%s: %.1f MB in the first third of the time, %.1f MB in the last: not flat",
-				memorySeries[i], first, last)
+			assert.LessOrEqual(s, last, first*memorySeries[i].share+flatMB, "%s: MB, not flat", memorySeries[i].name)
 		}
 	}
 	if !long {

@@ -74,10 +74,11 @@ func storeFaults() []storeFault {
 			shows: func(before, now statfile.Process) bool { return now.Store.Errors > before.Store.Errors },
 		},
 		{
+			// What was in it is not found; no breaker opens, and what comes is written.
 			name:   "emptied",
 			strike: func(t *testing.T, r *backend.RedisServer, _ *backend.Proxy) { r.Do(t, "flushall") },
 			heal:   func(*testing.T, *backend.RedisServer, *backend.Proxy) {},
-			shows:  func(before, now statfile.Process) bool { return now.Store.Misses > before.Store.Misses },
+			shows:  func(before, now statfile.Process) bool { return now.Store.Writes > before.Store.Writes },
 		},
 	}
 }
