@@ -187,7 +187,7 @@ install: all ## install library, header, pkg-config and CMake files (PREFIX=/usr
 
 .PHONY: matrix
 matrix: ## every OpenSSL from 1.1.1 to 4.0, in Debian roots (made once): writes docs/MATRIX.md; needs root
-	@scripts/install-packages.sh test
+	@scripts/install-packages.sh matrix
 	@$(GO) run ./scripts/matrix
 
 .PHONY: fmt

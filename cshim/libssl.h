@@ -82,6 +82,8 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
     X(void *, SSL_CTX_get_ex_data, (const SSL_CTX *, int))                                         \
     X(int, SSL_CTX_set_ex_data, (SSL_CTX *, int, void *))                                          \
     X(const char *, OpenSSL_version, (int))                                                        \
+    X(int, X509_up_ref, (void *))                                                                  \
+    X(void, X509_free, (void *))                                                                   \
     X(int, i2d_X509, (const void *, unsigned char **))                                             \
     X(int, i2d_X509_NAME, (const void *, unsigned char **))                                        \
     X(int, OPENSSL_sk_num, (const void *))                                                         \

@@ -129,6 +129,10 @@ static uint32_t identify(struct ssc_ctx *rec, sscore_table core)
     }
     free(authorities);
     real->CRYPTO_free(der, __FILE__, __LINE__);
+    if (certificate != NULL)
+        real->X509_up_ref(certificate);
+    real->X509_free(ssc_ctx_table(rec)->certificate);
+    ssc_ctx_table(rec)->certificate = certificate;
     return caches;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "caller.h"
+#include "libssl.h"
 #include "region.h"
 #include "runtime.h"
 
@@ -28,6 +29,8 @@ void ssc_table_free(struct ssc_table *table)
     const sscore_table core = atomic_load(&table->core);
     if (core != 0 && ssc_runtime_running())
         sscore_table_free(core);
+    if (table->certificate != NULL)
+        ssc_libssl()->X509_free(table->certificate);
     pthread_mutex_destroy(&table->lock);
     free(table);
 }

@@ -24,6 +24,7 @@ struct ssc_table {
     _Atomic(struct ssc_ctx *) owner; /* the context it was made with; NULL: that is gone */
     _Atomic uint64_t identity;       /* 0: not told yet */
     _Atomic uint32_t caches;         /* that can share its sessions */
+    void *certificate; /* a reference to what the identity is of: no other has its address */
 };
 
 /* ssc_table_new makes a table for one context. NULL if memory is short. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install-packages.sh build|demo|test: installs the Debian packages which that
+# install-packages.sh build|demo|test|matrix: installs the Debian packages which that
 # target needs and which are missing. Needs root, or sudo without a password.
 # No service of a new package is started.
 set -euo pipefail
@@ -13,12 +13,14 @@ build=(gcc libc6-dev binutils make libssl-dev)
 demo=("${build[@]}" nginx openssl)
 test=("${demo[@]}" g++ libnginx-mod-stream haproxy apache2 stunnel4 lighttpd lighttpd-mod-openssl
     python3 cmake pkg-config valgrind libssl-doc redis-server redis-tools redis-sentinel memcached)
+matrix=("${test[@]}" debootstrap debian-archive-keyring)
 
 case "${1:-}" in
 build) wanted=("${build[@]}") ;;
 demo) wanted=("${demo[@]}") ;;
 test) wanted=("${test[@]}") ;;
-*) die "usage: $0 build|demo|test" ;;
+matrix) wanted=("${matrix[@]}") ;;
+*) die "usage: $0 build|demo|test|matrix" ;;
 esac
 
 # Go comes from go.dev rather than from Debian, whose release is older.

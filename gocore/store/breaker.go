@@ -15,9 +15,9 @@ const (
 	// Late answers open it too when, over time, more than one in lateWeight
 	// comes late: each holds up a handshake, and perhaps the whole worker, so a
 	// part of a cluster that hangs costs more than a part that is gone.
-	lateWeight  = 8
-	lateToOpen  = failuresToOpen * lateWeight
-	lateForever = 2 * lateToOpen
+	lateWeight = 8
+	lateToOpen = failuresToOpen * lateWeight
+	lateMost   = 2 * lateToOpen
 
 	// Pauses between two probes, to which a quarter is added at random, so that
 	// not all workers of all hosts ask at the same moment.
@@ -91,7 +91,7 @@ func (b *breaker) note(err error) {
 			b.late.CompareAndSwap(late, late-1)
 		}
 	case isLate(err):
-		if b.late.Load() < lateForever {
+		if b.late.Load() < lateMost {
 			b.late.Add(lateWeight)
 		}
 	}

@@ -183,7 +183,7 @@ func (s *Store) Flush(ctx context.Context) error {
 }
 
 // Close drops the writes that wait, ends all connections and waits for what
-// goes on in the background: a second at most. Afterwards a Get fails, and Put
+// goes on in the background: about a second at most. Afterwards a Get fails, and Put
 // and Delete return false; nothing is counted any more.
 func (s *Store) Close() {
 	for _, server := range s.servers {
