@@ -82,6 +82,82 @@ func TestRegion_RemovalAgainstLatecomers(t *testing.T) {
 	}
 }
 
+// What PutIf does not store in the end nobody sees, not for a moment.
+func TestRegion_OutdatedIsNotSeen(t *testing.T) {
+	r := open(t, MinSize)
+	k := numbered(1)
+	rounds := uint64(scaled(200_000))
+	const lengths = 1 << 12 // tell rounds apart
+	seen, outdated := make([]bool, rounds), make([]bool, rounds)
+	var round atomic.Uint64
+	var running sync.WaitGroup
+	running.Go(func() {
+		for i := 0; round.Load() < rounds-1; i++ {
+			before := round.Load()
+			n, _, v := r.Get(k, 0, nil)
+			if now := round.Load(); v == Short && now-before < lengths {
+				seen[now-(now-uint64(n-1))%lengths] = true
+			}
+			if i%16 == 0 {
+				r.advance(&k)
+			}
+		}
+	})
+	record := make([]byte, lengths)
+	for n := range rounds {
+		round.Store(n)
+		stamp := r.Stamp(k, 0)
+		outdated[n] = r.PutIf(stamp, k, 0, Never, 0, record[:1+n%lengths]) == Outdated
+		r.Remove(k, 0, 0, 0)
+	}
+	running.Wait()
+	for n := range rounds {
+		if seen[n] && outdated[n] {
+			t.Fatalf("round %d", n)
+		}
+	}
+	require.Contains(t, outdated, true)
+	require.Contains(t, seen, true)
+}
+
+// Of all who take a session or remove it one gets it, though others store it again
+// because they had got it before.
+func TestRegion_OneHasIt(t *testing.T) {
+	r := open(t, MinSize)
+	var noted uint32
+	var winners atomic.Int32
+	key := func(round uint64) Key { return numbered(round % 100) }
+	remove := func(n uint64) {
+		if r.Remove(key(n), 0, 0, 0) {
+			winners.Add(1)
+		}
+	}
+	take := func(n uint64) {
+		if _, _, v := r.Take(key(n), 0, make([]byte, 100)); v == Found {
+			winners.Add(1)
+		}
+	}
+	together(scaled(16_000), func(n uint64) {
+		put(t, r, key(n), Never, []byte("session"))
+		noted = r.Stamp(key(n), 0)
+		winners.Store(0)
+	}, func(n uint64) {
+		if winners.Load() > 1 {
+			t.Fatalf("round %d: %d", n, winners.Load())
+		}
+	}, func(n uint64) {
+		r.PutIf(noted, key(n), 0, Never, 0, []byte("session"))
+	}, func(n uint64) {
+		remove(n)
+		remove(n)
+		remove(n)
+	}, func(n uint64) {
+		take(n)
+		remove(n)
+		take(n)
+	})
+}
+
 // Threads of one process get along as processes do.
 func TestRegion_Threads(t *testing.T) {
 	r := open(t, MinSize)

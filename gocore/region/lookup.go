@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// A record is moved in less than a microsecond unless the mover does not
+	// A record is withheld for less than a microsecond unless the writer does not
 	// run; then it is missed.
-	movingTries = 100
+	withheldTries = 100
 	// A checksum that fails while the word stays as it is fails for good; once
 	// more costs little.
 	damagedTries = 3
@@ -60,7 +60,7 @@ func (r *Region) inspect(b *bucket, slot int, k *Key, now int64, dst []byte, tak
 	n int, expiry int64, v Verdict) {
 	e := b.entry(slot)
 	damaged := 0
-	for range movingTries {
+	for range withheldTries {
 		w := e.load()
 		m := e.loadMeta()
 		if w.state() == free || !e.has(k) || m.expired(now) {
@@ -81,7 +81,7 @@ func (r *Region) inspect(b *bucket, slot int, k *Key, now int64, dst []byte, tak
 				}
 				continue
 			}
-		case moving:
+		case withheld:
 			runtime.Gosched()
 			continue
 		}
@@ -89,9 +89,7 @@ func (r *Region) inspect(b *bucket, slot int, k *Key, now int64, dst []byte, tak
 			continue
 		}
 		if damaged++; damaged == damagedTries {
-			if r.takeOut(b, e, w) {
-				r.count(&r.totals.Damaged)
-			}
+			r.discard(e, w)
 			return 0, 0, Absent
 		}
 	}
@@ -127,6 +125,14 @@ func (r *Region) takeOut(b *bucket, e *entry, w word) bool {
 		b.release(mine)
 	}
 	return out
+}
+
+// discard takes out an entry that makes no sense. Its bytes may be those of
+// another record, so they are not wiped.
+func (r *Region) discard(e *entry, w word) {
+	if e.swap(w, 0) {
+		r.count(&r.totals.Damaged)
+	}
 }
 
 // wipe overwrites the record that a word stood for.

@@ -48,7 +48,7 @@ func (p *plan) survey(r *Region, b *bucket, k *Key, now int64) {
 		switch {
 		case w.state() == free:
 		case !p.sound(w):
-			p.discard(e, w)
+			p.region.discard(e, w)
 			w = 0
 		case e.has(k) || m.expired(now):
 			if e.swap(w, 0) {
@@ -74,14 +74,6 @@ func (p *plan) sound(w word) bool {
 		return w.end() <= areaUnits && !p.used.any(w.unit(), w.units())
 	}
 	return false
-}
-
-// discard takes out what is not sound. Its bytes may be those of another record,
-// so they are not wiped.
-func (p *plan) discard(e *entry, w word) {
-	if e.swap(w, 0) {
-		p.region.count(&p.region.totals.Damaged)
-	}
 }
 
 // trim gives up the free slots at the end of the directory.
@@ -216,7 +208,7 @@ func (p *plan) compact() {
 		}
 		to := end - w.units()
 		if w.unit() < front || w.unit() > to {
-			p.discard(e, w)
+			p.region.discard(e, w)
 			continue
 		}
 		if w.unit() == to || p.move(e, w, to) {
@@ -235,9 +227,9 @@ func (p *plan) compact() {
 // that time it has no place, and if this process is killed then it is lost. It
 // is false if the record was taken out.
 func (p *plan) move(e *entry, w word, to int) bool {
-	if !e.swap(w, w.inMotion()) {
+	if !e.swap(w, w.withheld()) {
 		return false
 	}
 	copy(p.bucket.bytes(to, w.units()), p.bucket.bytes(w.unit(), w.units()))
-	return e.swap(w.inMotion(), recordWord(to, w.length(), p.bucket.nextGeneration()))
+	return e.swap(w.withheld(), recordWord(to, w.length(), p.bucket.nextGeneration()))
 }

@@ -45,13 +45,18 @@ func (r *Region) put(k *Key, space uint32, expiry, now int64, record []byte, sta
 	atomic.StoreUint64(s.bucket.sum(s.unit), r.recordSum(k, m, record))
 	copy(s.bucket.data(s.unit, len(record)), record)
 	w := recordWord(s.unit, len(record), s.bucket.nextGeneration())
+	if stamp != nil {
+		// Nobody gets it before the stamp was seen to be the same with the record
+		// in its place: from then on a removal finds it.
+		w = w.withheld()
+	}
 	if !s.publish(k, m, w) {
 		r.count(&r.totals.Busy)
 		return Busy
 	}
-	if stamp != nil && r.Stamp(*k, space) != *stamp {
+	if stamp != nil && (r.Stamp(*k, space) != *stamp || !s.entry.swap(w, w.released())) {
 		if s.entry.swap(w, 0) {
-			s.bucket.wipe(w)
+			s.bucket.wipe(w.released())
 		}
 		return Outdated
 	}

@@ -2,7 +2,7 @@ package region
 
 // Remove takes out what is there under a key, and advances its stamp whether
 // there is anything or not. It is true if there was a record that had not
-// expired.
+// expired: of all who remove or take what one Put stored, for one at most.
 //
 // If tombstoneUntil is greater than now, the key gets a tombstone: Get and Take
 // say Removed until then, unless a record is put under the key or room is needed
@@ -27,8 +27,9 @@ func (r *Region) Remove(k Key, space uint32, now, tombstoneUntil int64) bool {
 	return removed
 }
 
-// removeFrom takes out the record that a slot has of a key, even while a writer
-// moves it; it goes on until there is none. It is true if that had not expired.
+// removeFrom takes out the record that a slot has of a key; it goes on until
+// there is none. It is true if that had not expired. It is not true of one that
+// is withheld, for that may be one of a PutIf which comes too late.
 func (r *Region) removeFrom(b *bucket, slot int, k *Key, now int64) bool {
 	e := b.entry(slot)
 	for {
@@ -38,7 +39,7 @@ func (r *Region) removeFrom(b *bucket, slot int, k *Key, now int64) bool {
 		}
 		m := e.loadMeta()
 		if r.takeOut(b, e, w) {
-			return !m.expired(now)
+			return w.state() == live && !m.expired(now)
 		}
 	}
 }

@@ -28,9 +28,8 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("Verdict(%d)", int(v))
 }
 
-// Result is the outcome of a Put. If it is not Stored, what was there under the
-// key stays, but for a writer so slow that its lock was taken over: with Busy it
-// may be gone then.
+// Result is the outcome of a Put. What was there under the key is sure to stay
+// only if it is TooLarge.
 type Result int
 
 // The results.

@@ -40,7 +40,7 @@ func (r *Region) Stamp(k Key, space uint32) uint32 {
 // Removal advances stamps twice. Who notes a stamp and then finds the record
 // will see the change that comes after the record is out. Who stores a record
 // if the stamp is the one it noted, and looks at the stamp again once the record
-// can be found, sees the change that comes before, or else its record is found
+// is in its place, sees the change that comes before; or else its record is found
 // and taken out too.
 
 func (r *Region) advance(k *Key) {

@@ -24,15 +24,19 @@ func storm(w *worker) {
 	w.ready()
 	for {
 		k := numbered(rand.Uint64N(stormKeys))
+		space := uint32(k.Hi % 4)
 		switch act := rand.IntN(100); {
+		case act < 60:
+			w.region.Put(k, space, Never, 0, content(k, rand.Uint64(), rand.IntN(4000)))
 		case act < 80:
-			w.region.Put(k, uint32(k.Hi%4), Never, 0, content(k, rand.Uint64(), rand.IntN(4000)))
+			stamp := w.region.Stamp(k, space)
+			w.region.PutIf(stamp, k, space, Never, 0, content(k, rand.Uint64(), rand.IntN(4000)))
 		case act < 90:
 			w.judge(k, w.region.Get, dst)
 		case act < 95:
 			w.judge(k, w.region.Take, dst)
 		case act < 99:
-			w.region.Remove(k, uint32(k.Hi%4), 0, rand.Int64N(2))
+			w.region.Remove(k, space, 0, rand.Int64N(2))
 		default:
 			w.region.Flush(rand.Uint32N(4), 0, true, 0)
 		}

@@ -7,7 +7,7 @@ const (
 	free      state = iota // nothing; what else the entry holds is left over
 	live                   // a record
 	tombstone              // a key that was removed; it has no bytes in the area
-	moving                 // a record whose bytes are on their way to another place
+	withheld               // a record that is not to be had yet, while it is moved or put
 )
 
 // word is the part of an entry that decides. It is written with one atomic
@@ -54,8 +54,11 @@ func (w word) unit() int          { return int(w & unitMask) }
 func (w word) length() int        { return int(w >> lengthShift & lengthMask) }
 func (w word) generation() uint64 { return uint64(w >> genShift) }
 
-// inMotion is the word with the state moving.
-func (w word) inMotion() word { return w | word(moving)<<stateShift }
+// withheld is the word with that state.
+func (w word) withheld() word { return w | word(withheld)<<stateShift }
+
+// released is the word of such a record with the state live.
+func (w word) released() word { return w&^(word(withheld)<<stateShift) | word(live)<<stateShift }
 
 // units is how many units of the area the entry's record takes.
 func (w word) units() int {
