@@ -384,3 +384,17 @@ func TestNew_PartsThatCannotBeUsed(t *testing.T) {
 	require.Equal(t, Store, e.NewContext(1).Identify(&service))
 	e.Close()
 }
+
+// In a sealed region the longest record that it takes comes back too.
+func TestContext_LongRecords(t *testing.T) {
+	h := newHost(t)
+	h.sealed = true
+	s := load(t, "3.0-tls12-server-client-cert.der")
+	c := h.process().context(service)
+	o := c.owner.Load()
+	long := bytes.Repeat([]byte{1}, region.MaxRecord)
+	require.Equal(t, region.Stored, c.engine.region.Put(o.regionKey(&s.key), o.space, now+1, now, long))
+	_, v, _ := s.lookup(c, Region)
+	require.Equal(t, Miss, v)
+	require.Equal(t, uint64(1), *c.engine.unsealed, "it was read, and no seal held")
+}

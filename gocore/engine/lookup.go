@@ -207,7 +207,7 @@ type scratch struct {
 }
 
 var scratches = sync.Pool{New: func() any {
-	return &scratch{sealed: make([]byte, 0, 16<<10), plain: make([]byte, 0, 16<<10)}
+	return &scratch{sealed: make([]byte, 0, region.MaxRecord), plain: make([]byte, 0, region.MaxRecord)}
 }}
 
 func getScratch() *scratch {
