@@ -394,7 +394,7 @@ func TestTable_Totals(t *testing.T) {
 
 func TestResult_String(t *testing.T) {
 	require.Equal(t, "Miss Hit Stale Revoked Verdict(4)",
-		Miss.String()+" "+Hit.String()+" "+Stale.String()+" "+Verdict(3).String())
+		Miss.String()+" "+Hit.String()+" "+Stale.String()+" "+Revoked.String()+" "+Verdict(4).String())
 	require.Equal(t, "Failed Added Replaced Same Result(-1)", Failed.String()+" "+Added.String()+
 		" "+Replaced.String()+" "+Same.String()+" "+Result(-1).String())
 }
