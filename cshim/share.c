@@ -190,6 +190,19 @@ bool ssc_share_unfit(const SSL *ssl, const SSL_SESSION *sess)
     return len == 0;
 }
 
+/*
+ * OpenSSL 1.1.1 (it has no SSL_CTX_new_ex) makes the tickets of a connection that
+ * resumed with early data from the session that it took out of the cache, mark
+ * and all, and does not mind the mark in TLS 1.3.
+ */
+static bool marked_without_reason(const SSL_SESSION *sess)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    return real->SSL_CTX_new_ex == NULL &&
+           real->SSL_SESSION_get_protocol_version(sess) == SSC_TLS1_3_VERSION;
+}
+
 bool ssc_share_encode(const SSL *ssl, SSL_SESSION *sess, uint32_t caches, sscore_record *record)
 {
     uint8_t *certificate = NULL;
@@ -201,7 +214,7 @@ bool ssc_share_encode(const SSL *ssl, SSL_SESSION *sess, uint32_t caches, sscore
     if (caches == 0)
         return false;
     real->SSL_SESSION_get_id(sess, &id_len);
-    if (id_len == 0 || !real->SSL_SESSION_is_resumable(sess))
+    if (id_len == 0 || (!real->SSL_SESSION_is_resumable(sess) && !marked_without_reason(sess)))
         return false;
     for (int i = 0; i < SESSION_PLACES; i++) {
         if (real->SSL_SESSION_get_ex_data(sess, i) != NULL)
