@@ -171,7 +171,8 @@ func sscore_add(n C.sscore_table, k *C.sscore_key, ref C.sscore_ref, object C.ui
 func sscore_share(n C.sscore_table, k *C.sscore_key, now, expiry C.int64_t, record *C.sscore_record) {
 	defer recovered(func() {})
 	t := tableOf(n)
-	if key, ok := keyOf(k); t != nil && ok {
+	// A callback may have removed it since it was added.
+	if key, ok := keyOf(k); t != nil && ok && t.Table.Contains(key) {
 		t.Share(key, int64(now), int64(expiry), sessionOf(record))
 	}
 }
