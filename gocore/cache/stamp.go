@@ -3,9 +3,8 @@ package cache
 // Stamps tells a table of sessions that were removed elsewhere: by another
 // process that shares them. Each key has a stamp, which changes when its
 // session is removed (it may change at other times too). Its highest bit is left
-// out of account. An entry whose stamp
-// is no longer that of its key is revoked: who asks for it finds nothing here,
-// and has to ask where the sessions are shared.
+// out of account. An entry whose stamp is no longer that of its key is revoked:
+// who asks for it has to ask where the sessions are shared.
 //
 // Stamp is called under the table's lock, from any thread, and must not block.
 type Stamps interface {

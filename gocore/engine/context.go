@@ -77,15 +77,23 @@ func (c *Context) Add(k cache.Key, ref cache.Ref, object cache.Object, now, expi
 		stamp = c.Stamp(k)
 	}
 	result, replaced, n, more = c.Table.AddStamped(k, ref, object, expiry, stamp, evicted)
-	if o, caches := c.sharing(Region); o != nil && caches != 0 && !promoted && result != cache.Failed {
-		// The region is asked for a session of early data, whose first use has to
-		// be told; unless nobody else can have used it.
-		c.SetAlone(k, true)
+	given := len(s.DER) > 0 && s.Caches&Region != 0
+	if result == cache.Added && !promoted && !given {
+		c.noteAlone(&k, now)
 	}
 	if result != cache.Failed {
 		c.Share(k, now, expiry, s)
 	}
 	return result, replaced, n, more
+}
+
+// noteAlone notes of a session that was not given to the region that no other
+// process has it, unless the region has it from before. The region is asked for a
+// session of early data, whose first use has to be told; for this one it need not.
+func (c *Context) noteAlone(k *cache.Key, now int64) {
+	if o, _ := c.sharing(Region); o != nil && !c.inRegion(k, now) {
+		c.SetAlone(*k, true)
+	}
 }
 
 // Share gives a session that the table has to other processes and hosts. It
@@ -118,7 +126,7 @@ func (c *Context) Share(k cache.Key, now, expiry int64, s Session) {
 		}
 		c.SetAlone(k, false) // before another process can find it
 		if c.engine.region.Put(o.regionKey(&k), o.space, expiry, now, data) != region.Stored {
-			c.SetAlone(k, true)
+			c.noteAlone(&k, now)
 		}
 	}
 	if caches&Store != 0 {

@@ -248,6 +248,19 @@ func TestContext_TakenOnce(t *testing.T) {
 		_, v, _ = s.lookup(atA, take)
 		require.Equal(t, Miss, v)
 	})
+	// That it is added again, and not shared this time, takes it from nobody.
+	t.Run("that is added again", func(t *testing.T) {
+		h := newHost(t)
+		atA, atB := h.process().context(service), h.process().context(service)
+		s.add(atA, 1, Region)
+		s.add(atA, 1, 0)
+		_, _ = atA.Table.Remove(s.key, 1, now)
+		s.add(atA, 3, 0)
+		_, v, _ := s.lookup(atA, take)
+		require.Equal(t, Hit, v)
+		_, v, _ = s.lookup(atB, take)
+		require.Equal(t, Miss, v)
+	})
 	// What the region refused, or was not given, nobody else can have used.
 	t.Run("that nobody else has", func(t *testing.T) {
 		h := newHost(t)
