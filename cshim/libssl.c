@@ -166,14 +166,13 @@ static const struct ssc_libssl *publish(const struct ssc_libssl *filled)
     return table;
 }
 
-const struct ssc_libssl *ssc_libssl_find(const void *caller)
+/* Apart from what calls it at each entry, which is not to clear a table for nothing. */
+__attribute__((noinline, cold)) static const struct ssc_libssl *search(const void *caller)
 {
     struct ssc_libssl table = {0};
     const char *name = NULL;
     void *handle;
 
-    if (ssc_likely(ssc_libssl() != NULL))
-        return ssc_libssl();
     if (fill(ssc_libssl_scope(caller, "SSL_CTX_new"), &table) ||
         (dl_iterate_phdr(is_libssl, &name) != 0 && (handle = pinned(name)) != NULL &&
          fill(handle, &table)))
@@ -181,13 +180,15 @@ const struct ssc_libssl *ssc_libssl_find(const void *caller)
     return ssc_libssl();
 }
 
-const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding)
+const struct ssc_libssl *ssc_libssl_find(const void *caller)
+{
+    return ssc_likely(ssc_libssl() != NULL) ? ssc_libssl() : search(caller);
+}
+
+__attribute__((noinline, cold)) static const struct ssc_libssl *bound_to(const void *caller,
+                                                                         unsigned n)
 {
     struct ssc_libssl filled = {0};
-    const unsigned n = atomic_load_explicit(&tables_len, memory_order_acquire);
-
-    if (n == 0 || (ssc_likely(n == 1) && !deciding))
-        return NULL;
     void *scope = ssc_libssl_scope(caller, "SSL_CTX_new");
     SSL_CTX *(*make)(const SSL_METHOD *);
     *(void **)&make = dlsym(scope, "SSL_CTX_new");
@@ -198,6 +199,15 @@ const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding)
             return &tables[i];
     }
     return fill(scope, &filled) ? publish(&filled) : NULL;
+}
+
+const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding)
+{
+    const unsigned n = atomic_load_explicit(&tables_len, memory_order_acquire);
+
+    if (n == 0 || (ssc_likely(n == 1) && !deciding))
+        return NULL;
+    return bound_to(caller, n);
 }
 
 void ssc_libssl_flush(const struct ssc_libssl *real, SSL_CTX *ctx, time_t tm)

@@ -1,0 +1,139 @@
+#include "bench.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+void bench_fail(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+unsigned long bench_number(const char *text)
+{
+    char *end;
+    const unsigned long n = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end != '\0')
+        bench_fail("not a number: %s", text);
+    return n;
+}
+
+uint64_t bench_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t bench_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9E3779B97F4A7C15u;
+
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+void bench_shuffle(SSL_SESSION **sessions, size_t n, uint64_t *state)
+{
+    for (size_t i = n; i > 1; i--) {
+        const size_t other = bench_random(state) % i;
+        SSL_SESSION *const moved = sessions[i - 1];
+        sessions[i - 1] = sessions[other];
+        sessions[other] = moved;
+    }
+}
+
+SSL_CTX *bench_context(unsigned long size)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+    if (ctx == NULL)
+        bench_fail("SSL_CTX_new failed");
+    SSL_CTX_sess_set_cache_size(ctx, (long)size);
+    return ctx;
+}
+
+SSL_SESSION *bench_session(uint64_t *state, long timeout)
+{
+    SSL_SESSION *sess = SSL_SESSION_new();
+    uint64_t id[4];
+
+    for (size_t i = 0; i < 4; i++)
+        id[i] = bench_random(state);
+    if (sess == NULL || !SSL_SESSION_set1_id(sess, (unsigned char *)id, sizeof id) ||
+        !SSL_SESSION_set_protocol_version(sess, TLS1_3_VERSION) ||
+        !SSL_SESSION_set_timeout(sess, timeout))
+        bench_fail("no session could be made");
+    return sess;
+}
+
+struct crew {
+    void (*task)(void *arg, unsigned number);
+    void *arg;
+    pthread_barrier_t start;
+};
+
+struct member {
+    struct crew *crew;
+    unsigned number;
+    uint64_t begun, ended;
+    pthread_t thread;
+};
+
+static void *work(void *arg)
+{
+    struct member *me = arg;
+
+    pthread_barrier_wait(&me->crew->start);
+    me->begun = bench_ns();
+    me->crew->task(me->crew->arg, me->number);
+    me->ended = bench_ns();
+    return NULL;
+}
+
+uint64_t bench_threads(unsigned n, void (*task)(void *arg, unsigned number), void *arg)
+{
+    struct crew crew = {.task = task, .arg = arg};
+    struct member *members = calloc(n, sizeof *members);
+    uint64_t begun = UINT64_MAX, ended = 0;
+
+    if (members == NULL)
+        bench_fail("out of memory");
+    pthread_barrier_init(&crew.start, NULL, n);
+    for (unsigned i = 0; i < n; i++) {
+        members[i] = (struct member){.crew = &crew, .number = i};
+        if (pthread_create(&members[i].thread, NULL, work, &members[i]) != 0)
+            bench_fail("no thread could be made");
+    }
+    for (unsigned i = 0; i < n; i++) {
+        pthread_join(members[i].thread, NULL);
+        begun = members[i].begun < begun ? members[i].begun : begun;
+        ended = members[i].ended > ended ? members[i].ended : ended;
+    }
+    pthread_barrier_destroy(&crew.start);
+    free(members);
+    return ended - begun;
+}
+
+uint64_t bench_resident(void)
+{
+    unsigned long total, resident;
+    FILE *statm = fopen("/proc/self/statm", "r");
+
+    if (statm == NULL || fscanf(statm, "%lu %lu", &total, &resident) != 2)
+        bench_fail("/proc/self/statm cannot be read");
+    fclose(statm);
+    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
