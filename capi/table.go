@@ -35,19 +35,19 @@ func tableOf(n C.sscore_table) *engine.Context {
 	return tables.slots[n-1].Load()
 }
 
-// keyOf reads a key from the shim's memory. It is false for an absurd length.
-func keyOf(k *C.sscore_key) (cache.Key, bool) {
-	if k == nil || k.id_len > C.uint32_t(len(k.id)) {
-		return cache.Key{}, false
-	}
-	id := (*[len(k.id)]byte)(unsafe.Pointer(&k.id))
-	return cache.MakeKey(id[:k.id_len], int32(k.version))
+// keyOf is a key in the shim's memory. It is false for an absurd length.
+func keyOf(k *C.sscore_key) (*cache.Key, bool) {
+	key := (*cache.Key)(unsafe.Pointer(k))
+	return key, k != nil && key.Len <= cache.MaxIDLen
 }
 
 //export sscore_table_new
 func sscore_table_new(capacity C.uint64_t) (n C.sscore_table) {
 	defer recovered(func() { n = 0 })
 	t := core.NewContext(uint64(capacity))
+	if t == nil {
+		return 0
+	}
 	tables.mu.Lock()
 	defer tables.mu.Unlock()
 	var i int
@@ -59,6 +59,7 @@ func sscore_table_new(capacity C.uint64_t) (n C.sscore_table) {
 		i = tables.used
 		tables.used++
 	default:
+		t.Close()
 		return 0
 	}
 	tables.slots[i].Store(t)
@@ -68,13 +69,25 @@ func sscore_table_new(capacity C.uint64_t) (n C.sscore_table) {
 //export sscore_table_free
 func sscore_table_free(n C.sscore_table) {
 	defer recovered(func() {})
-	if tableOf(n) == nil {
+	t := tableOf(n)
+	if t == nil {
 		return
 	}
+	// sscore_touch may be at it; a table that is closed knows no session.
+	t.Close()
 	tables.mu.Lock()
 	defer tables.mu.Unlock()
 	tables.slots[n-1].Store(nil)
 	tables.free = append(tables.free, int(n-1))
+}
+
+//export sscore_table_index
+func sscore_table_index(n C.sscore_table) (index *C.struct_ssc_index) {
+	defer recovered(func() { index = nil })
+	if t := tableOf(n); t != nil {
+		return (*C.struct_ssc_index)(unsafe.Pointer(t.Head()))
+	}
+	return nil
 }
 
 //export sscore_set_capacity
@@ -116,7 +129,7 @@ func sscore_lookup(n C.sscore_table, k *C.sscore_key, now C.int64_t, query *C.ss
 		return C.SSCORE_MISS
 	}
 	f, v := t.Lookup(&engine.Query{
-		Key:         key,
+		Key:         *key,
 		Now:         int64(now),
 		Caches:      engine.Caches(query.caches),
 		Certificate: bytesOf(query.certificate, query.certificate_len),
@@ -132,7 +145,7 @@ func sscore_contains(n C.sscore_table, k *C.sscore_key, now C.int64_t, caches C.
 	defer recovered(func() { found = 0 })
 	t := tableOf(n)
 	key, ok := keyOf(k)
-	if t != nil && ok && t.Contains(key, int64(now), engine.Caches(caches)) {
+	if t != nil && ok && t.Contains(*key, int64(now), engine.Caches(caches)) {
 		return 1
 	}
 	return 0
@@ -152,7 +165,7 @@ func sscore_add(n C.sscore_table, k *C.sscore_key, ref C.sscore_ref, object C.ui
 	if promoted {
 		stamp = uint32(record.stamp)
 	}
-	res, replaced, evicted, more := t.Add(key, cache.Ref(ref), cache.Object(object), int64(now), int64(expiry),
+	res, replaced, evicted, more := t.Add(*key, cache.Ref(ref), cache.Object(object), int64(now), int64(expiry),
 		sessionOf(record), stamp, promoted, refsOf(displaced))
 	displaced.replaced = C.sscore_ref(replaced)
 	setEvicted(displaced, evicted, more)
@@ -172,8 +185,8 @@ func sscore_share(n C.sscore_table, k *C.sscore_key, now, expiry C.int64_t, reco
 	defer recovered(func() {})
 	t := tableOf(n)
 	// A callback may have removed it since it was added.
-	if key, ok := keyOf(k); t != nil && ok && t.Table.Contains(key) {
-		t.Share(key, int64(now), int64(expiry), sessionOf(record))
+	if key, ok := keyOf(k); t != nil && ok && t.Table.Contains(*key) {
+		t.Share(*key, int64(now), int64(expiry), sessionOf(record))
 	}
 }
 
@@ -224,7 +237,7 @@ func sscore_remove(n C.sscore_table, k *C.sscore_key, object C.uint64_t, now, ex
 	if t == nil || !ok {
 		return 0
 	}
-	r, removed := t.Remove(key, cache.Object(object), int64(now), int64(expiry), engine.Caches(caches))
+	r, removed := t.Remove(*key, cache.Object(object), int64(now), int64(expiry), engine.Caches(caches))
 	*ref = C.sscore_ref(r)
 	if removed {
 		return 1
@@ -244,7 +257,7 @@ func sscore_touch(k *C.sscore_key, object C.uint64_t, expiry C.int64_t) {
 	tables.mu.Unlock()
 	for i := range used {
 		if t := tables.slots[i].Load(); t != nil {
-			t.Touch(key, cache.Object(object), int64(expiry))
+			t.Touch(*key, cache.Object(object), int64(expiry))
 		}
 	}
 }

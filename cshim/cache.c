@@ -37,19 +37,31 @@ bool ssc_cache_in_libssl(void)
     return in_libssl_add;
 }
 
-/* False if the session's ID is longer than any the core or libssl knows. */
+/* False if there is no such key: the ID is longer than any, or the version is none of TLS. */
+static bool make_key(sscore_key *key, const unsigned char *id, size_t len, int version)
+{
+    if (len > sizeof key->id || (id == NULL && len > 0) || version != (uint16_t)version)
+        return false;
+    if (ssc_likely(len == sizeof key->id)) {
+        memcpy(key->id, id, sizeof key->id);
+    } else {
+        memset(key->id, 0, sizeof key->id);
+        if (len > 0)
+            memcpy(key->id, id, len);
+    }
+    key->version = (uint16_t)version;
+    key->id_len = (uint8_t)len;
+    key->zero = 0;
+    return true;
+}
+
 static bool key_of(const SSL_SESSION *sess, sscore_key *key)
 {
     const struct ssc_libssl *real = ssc_libssl();
     unsigned int len = 0;
     const unsigned char *id = real->SSL_SESSION_get_id(sess, &len);
 
-    if (len > sizeof key->id)
-        return false;
-    memcpy(key->id, id, len);
-    key->id_len = len;
-    key->version = real->SSL_SESSION_get_protocol_version(sess);
-    return true;
+    return make_key(key, id, len, real->SSL_SESSION_get_protocol_version(sess));
 }
 
 /* From 3.3 on libssl counts nanoseconds in 64 bits; so many seconds are beyond them. */
@@ -146,12 +158,13 @@ static int add(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess, sscor
         real->SSL_SESSION_free(sess);
         return 0;
     }
+    ssc_index_prefetch(ssc_ctx_table(rec)->index, &key, false);
     switch (sscore_add(table, &key, ref, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL),
                        expiry_of(sess), record, &displaced)) {
     case SSCORE_REPLACED:
         /* Both are the same session, says the manual: no mark, no callback. */
-        ssc_slot_close(displaced.replaced);
-        ssc_slot_release(displaced.replaced);
+        if (ssc_slot_close(displaced.replaced) != NULL)
+            ssc_slot_release(displaced.replaced);
         /* fall through */
     case SSCORE_ADDED:
         if (ssc_unlikely(atomic_load_explicit(&rec->mirrored, memory_order_relaxed)))
@@ -203,17 +216,6 @@ void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uin
         ssc_share_wipe(&record);
     }
     errno = saved_errno;
-}
-
-static bool make_key(sscore_key *key, const unsigned char *id, size_t len, int version)
-{
-    if (len > sizeof key->id || (id == NULL && len > 0))
-        return false;
-    if (len > 0)
-        memcpy(key->id, id, len);
-    key->id_len = (uint32_t)len;
-    key->version = version;
-    return true;
 }
 
 /* Makes a session of what another process shared, and stores it here too. */
@@ -270,6 +272,46 @@ static SSL_SESSION *look(struct ssc_ctx *rec, sscore_table table, const SSL *ssl
     return sess;
 }
 
+/*
+ * A session of the table, found without a crossing; *sure if the answer is the
+ * core's, counted, be it that there is none.
+ */
+static SSL_SESSION *look_here(struct ssc_ctx *rec, const sscore_key *key, uint32_t caches,
+                              bool *sure)
+{
+    struct ssc_index *index = ssc_ctx_table(rec)->index;
+    SSL_SESSION *sess = NULL;
+    struct ssc_index_item item;
+
+    *sure = false;
+    switch (ssc_index_find(index, key, &item)) {
+    case SSC_INDEX_FOUND:
+        /* What can be used once has to be taken from all processes; what has
+         * expired is the core's to count. */
+        if ((caches & SSCORE_TAKE) != 0 || (sess = ssc_slot_get1(item.ref)) == NULL)
+            return NULL;
+        if (expiry_of(sess) < (int64_t)time(NULL)) {
+            ssc_libssl()->SSL_SESSION_free(sess);
+            return NULL;
+        }
+        atomic_fetch_add_explicit(&index->hits, 1, memory_order_relaxed);
+        ssc_count(core.lookups, 1);
+        ssc_count(core.hits, 1);
+        break;
+    case SSC_INDEX_ABSENT:
+        if (caches != 0)
+            return NULL;
+        atomic_fetch_add_explicit(&index->misses, 1, memory_order_relaxed);
+        ssc_count(core.lookups, 1);
+        ssc_count(core.misses, 1);
+        break;
+    default:
+        return NULL;
+    }
+    *sure = true;
+    return sess;
+}
+
 SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const SSL *ssl, const unsigned char *id,
                               size_t len, uint32_t caches)
 {
@@ -285,6 +327,11 @@ SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const SSL *ssl, const unsigne
         query.room = (caches & SSCORE_TAKE) != 0 ? DER_ROOM_TAKE : DER_ROOM;
     if (!make_key(&key, id, len, ssc_libssl()->SSL_version(ssl)))
         again = false;
+    if (again) {
+        bool sure;
+        sess = look_here(rec, &key, caches, &sure);
+        again = !sure;
+    }
     if (again && (caches & SSCORE_BIND) != 0)
         query.certificate_len = ssc_share_certificate(ssl, &certificate);
     query.certificate = certificate;
@@ -301,12 +348,18 @@ bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len
 {
     const int saved_errno = errno;
     const sscore_table table = ssc_share_core(rec, &caches);
+    struct ssc_index_item item;
     sscore_key key;
 
-    const bool found = table != 0 && make_key(&key, id, len, version) &&
-                       sscore_contains(table, &key, (int64_t)time(NULL), caches) != 0;
+    if (table == 0 || !make_key(&key, id, len, version))
+        return false;
+    enum ssc_index_answer answer = ssc_index_find(ssc_ctx_table(rec)->index, &key, &item);
+    if (answer == SSC_INDEX_UNSURE || (answer == SSC_INDEX_FOUND && !ssc_slot_open(item.ref)) ||
+        (answer == SSC_INDEX_ABSENT && caches != 0))
+        answer = sscore_contains(table, &key, (int64_t)time(NULL), caches) != 0 ? SSC_INDEX_FOUND
+                                                                                : SSC_INDEX_ABSENT;
     errno = saved_errno;
-    return found;
+    return answer == SSC_INDEX_FOUND;
 }
 
 int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
@@ -318,6 +371,46 @@ int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
     ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
     removal = outer;
     return frame.found;
+}
+
+/*
+ * Takes the key's session out of the cache and of the `caches`. True if one of
+ * them had it; *ref is its slot, closed, if that was the process's own.
+ */
+static bool take_out(struct ssc_ctx *rec, sscore_table table, sscore_key *key, int64_t expiry,
+                     uint32_t caches, sscore_ref *ref)
+{
+    struct ssc_index *index = ssc_ctx_table(rec)->index;
+    struct ssc_index_item item;
+    const int64_t now = (int64_t)time(NULL);
+    const enum ssc_index_answer there =
+        caches == 0 ? ssc_index_find(index, key, &item) : SSC_INDEX_UNSURE;
+
+    if (there == SSC_INDEX_ABSENT)
+        return false;
+    SSL_SESSION *sess = there == SSC_INDEX_FOUND ? ssc_slot_close(item.ref) : NULL;
+    if (sess != NULL) {
+        const bool expired = expiry_of(sess) < now;
+        sscore_ref removed;
+        *ref = item.ref;
+        if (ssc_index_retire(index, &item, expired)) {
+            if (expired)
+                ssc_count(core.expired, 1);
+            else
+                ssc_count(core.removed, 1);
+            ssc_count(core.entries, -1);
+        } else {
+            sscore_remove(table, key, (uint64_t)(uintptr_t)sess, now, 0, 0, &removed);
+        }
+        return true;
+    }
+    if (!sscore_remove(table, key, 0, now, expiry, caches, ref))
+        return false;
+    if (*ref != 0 && ssc_slot_close(*ref) == NULL) {
+        *ref = 0;
+        return false;
+    }
+    return true;
 }
 
 void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
@@ -344,9 +437,7 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
         caches = 0;
     const sscore_table table = ssc_share_core(rec, &caches);
     if (table != 0 && key_of(sess, &key) &&
-        sscore_remove(table, &key, 0, (int64_t)time(NULL), expiry_of(sess), caches, &ref)) {
-        if (ref != 0)
-            ssc_slot_close(ref);
+        take_out(rec, table, &key, expiry_of(sess), caches, &ref)) {
         if (frame != NULL) {
             frame->found = true;
             /* Another thread may have added it to libssl's copy since libssl
@@ -371,7 +462,10 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
 
     if (table != 0 && key_of(sess, &key) &&
         sscore_remove(table, &key, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL), 0, 0, &ref)) {
-        ssc_slot_close(ref);
+        if (ssc_slot_close(ref) == NULL) {
+            errno = saved_errno;
+            return;
+        }
         /* Out of libssl's copy it comes only with the mark; early data asks there. */
         if (atomic_load(&rec->mirrored))
             mark_not_resumable(rec, sess);

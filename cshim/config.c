@@ -20,13 +20,8 @@
 /* How much of a value is shown: a line has to have room for the rest. */
 #define SHOWN 100
 
-static struct ssc_config config;
+struct ssc_config ssc_config_now;
 static bool loading, refused;
-
-const struct ssc_config *ssc_config(void)
-{
-    return &config;
-}
 
 static void end_process(void)
 {
@@ -48,7 +43,7 @@ void ssc_config_refuse(const char *variable, const char *value, const char *why,
     else
         ssc_log("%s=%.*s%s: %s", variable, SHOWN, value, strlen(value) > SHOWN ? "..." : "", text);
     refused = true;
-    if (!loading && config.strict)
+    if (!loading && ssc_config_now.strict)
         end_process();
     errno = saved_errno;
 }
@@ -112,8 +107,8 @@ static void load_mode(void)
 
     if (mode == NULL)
         return;
-    config.takeover = strcmp(mode, "takeover") == 0;
-    if (!config.takeover && strcmp(mode, "documented") != 0)
+    ssc_config_now.takeover = strcmp(mode, "takeover") == 0;
+    if (!ssc_config_now.takeover && strcmp(mode, "documented") != 0)
         ssc_config_refuse("SESSCACHE_MODE", mode,
                           "neither 'documented' nor 'takeover'; going on as 'documented'");
 }
@@ -123,7 +118,7 @@ static void load_stats_file(void)
     const char *path = get("SESSCACHE_STATS_FILE");
 
     if (path != NULL)
-        config.stats_file = copy("SESSCACHE_STATS_FILE", path);
+        ssc_config_now.stats_file = copy("SESSCACHE_STATS_FILE", path);
 }
 
 static void load_region(void)
@@ -147,13 +142,14 @@ static void load_region(void)
                           why);
         size = 0;
     }
-    config.shared_size = (size_t)(size / PAGE * PAGE);
-    config.shared_file = load_path("SESSCACHE_SHARED_FILE", "the sessions end with the server");
-    if (config.shared_file != NULL && size == 0) {
+    ssc_config_now.shared_size = (size_t)(size / PAGE * PAGE);
+    ssc_config_now.shared_file =
+        load_path("SESSCACHE_SHARED_FILE", "the sessions end with the server");
+    if (ssc_config_now.shared_file != NULL && size == 0) {
         if (why == NULL)
-            ssc_config_refuse("SESSCACHE_SHARED_FILE", config.shared_file,
+            ssc_config_refuse("SESSCACHE_SHARED_FILE", ssc_config_now.shared_file,
                               "of no use with SESSCACHE_SHARED_SIZE=0; each process caches alone");
-        drop(&config.shared_file);
+        drop(&ssc_config_now.shared_file);
     }
 }
 
@@ -167,7 +163,7 @@ static void load_store(void)
     if (value == NULL)
         return;
     if ((why = ssc_storeurl_check(value)) == NULL) {
-        config.store = copy(variable, value);
+        ssc_config_now.store = copy(variable, value);
         return;
     }
     ssc_storeurl_mask(value, shown, sizeof shown);
@@ -196,7 +192,7 @@ static void load_timeout(void)
                           SSC_STORE_TIMEOUT_DEFAULT);
         millis = SSC_STORE_TIMEOUT_DEFAULT;
     }
-    config.store_timeout_ms = (uint32_t)millis;
+    ssc_config_now.store_timeout_ms = (uint32_t)millis;
 }
 
 /* Reads the file now: a server that has changed its root directory cannot. NULL with *why. */
@@ -238,31 +234,31 @@ static void load_store_ca(bool store_wanted)
     const char *value = get(variable);
     const char *why;
 
-    if (value == NULL || (config.store == NULL && store_wanted))
+    if (value == NULL || (ssc_config_now.store == NULL && store_wanted))
         return;
-    if (config.store == NULL || !ssc_storeurl_tls(config.store)) {
+    if (ssc_config_now.store == NULL || !ssc_storeurl_tls(ssc_config_now.store)) {
         ssc_config_refuse(variable, value,
                           "of no use but with SESSCACHE_STORE=rediss://...; going on without it");
         return;
     }
     if ((why = ssc_setting_path(value)) == NULL)
-        config.store_ca = read_ca(value, &why);
-    if (config.store_ca == NULL) {
+        ssc_config_now.store_ca = read_ca(value, &why);
+    if (ssc_config_now.store_ca == NULL) {
         /* Certificates of the system's authorities are not what was asked for. */
         ssc_config_refuse(variable, value,
                           "%s; accepted is the absolute path of at most 1 MiB of certificates "
                           "in PEM; there is no store",
                           why);
-        drop(&config.store);
+        drop(&ssc_config_now.store);
     }
 }
 
 /* What would leave the memory of this host, or of this server, stays off. */
 static void drop_shared(void)
 {
-    drop(&config.store);
-    drop(&config.store_ca);
-    drop(&config.shared_file);
+    drop(&ssc_config_now.store);
+    drop(&ssc_config_now.store_ca);
+    drop(&ssc_config_now.shared_file);
 }
 
 static void load_name(void)
@@ -273,8 +269,8 @@ static void load_name(void)
     if (value == NULL)
         return;
     if (strlen(value) <= SSC_NAMESPACE_MOST) {
-        config.name = copy(variable, value);
-        if (config.name != NULL)
+        ssc_config_now.name = copy(variable, value);
+        if (ssc_config_now.name != NULL)
             return;
     } else {
         ssc_config_refuse(variable, value,
@@ -299,15 +295,16 @@ static void refuse_without_key(const char *variable, const char *shown, const ch
  */
 static void require_key(void)
 {
-    if (ssc_keys_generation() != 0 || (config.insecure && get("SESSCACHE_KEY_FILE") == NULL))
+    if (ssc_keys_generation() != 0 ||
+        (ssc_config_now.insecure && get("SESSCACHE_KEY_FILE") == NULL))
         return;
-    if (config.store != NULL) {
+    if (ssc_config_now.store != NULL) {
         char shown[SHOWN + 4];
-        ssc_storeurl_mask(config.store, shown, sizeof shown);
+        ssc_storeurl_mask(ssc_config_now.store, shown, sizeof shown);
         refuse_without_key("SESSCACHE_STORE", shown, "there is no store");
     }
-    if (config.shared_file != NULL)
-        refuse_without_key("SESSCACHE_SHARED_FILE", config.shared_file,
+    if (ssc_config_now.shared_file != NULL)
+        refuse_without_key("SESSCACHE_SHARED_FILE", ssc_config_now.shared_file,
                            "the sessions end with the server");
     drop_shared();
 }
@@ -328,19 +325,19 @@ void ssc_config_load(void)
     loading = true;
     if (getauxval(AT_SECURE) != 0)
         warn_ignored();
-    config.strict = load_flag("SESSCACHE_STRICT");
-    config.insecure = load_flag("SESSCACHE_INSECURE");
+    ssc_config_now.strict = load_flag("SESSCACHE_STRICT");
+    ssc_config_now.insecure = load_flag("SESSCACHE_INSECURE");
     load_mode();
     load_stats_file();
     load_region();
     load_store();
     load_timeout();
     load_store_ca(get("SESSCACHE_STORE") != NULL);
-    config.key_file = load_path("SESSCACHE_KEY_FILE", "there is no key");
+    ssc_config_now.key_file = load_path("SESSCACHE_KEY_FILE", "there is no key");
     ssc_keys_load();
     load_name();
     require_key();
     loading = false;
-    if (refused && config.strict)
+    if (refused && ssc_config_now.strict)
         end_process();
 }

@@ -27,7 +27,12 @@ struct ssc_config {
 };
 
 /* ssc_config returns the settings of this process; they never change after the load. */
-const struct ssc_config *ssc_config(void);
+static inline const struct ssc_config *ssc_config(void)
+{
+    extern struct ssc_config ssc_config_now;
+
+    return &ssc_config_now;
+}
 
 /*
  * ssc_config_load reads the environment, and the files that are to be read

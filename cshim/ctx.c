@@ -86,6 +86,17 @@ static void end_of_session(SSL_SESSION *sess, void *arg)
     ssc_callback_remove(arg, sess);
 }
 
+/*
+ * The record that a thread found last: to ask libssl costs as much as the rest
+ * of a lookup. When a context is freed every thread has to ask again.
+ */
+static __thread struct {
+    SSL_CTX *ctx;
+    struct ssc_ctx *rec;
+    uint64_t ended;
+} recent;
+static _Atomic uint64_t contexts_ended;
+
 static void ctx_freed(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
 {
     struct ssc_ctx *rec = ptr;
@@ -108,6 +119,7 @@ static void ctx_freed(void *parent, void *ptr, void *ad, int idx, long argl, voi
         ssc_table_free(table);
     }
     ssc_table_free(rec->own);
+    atomic_fetch_add(&contexts_ended, 1);
 
     pthread_mutex_lock(&contexts_lock);
     if (rec->prev != NULL)
@@ -153,21 +165,35 @@ bool ssc_ctx_indices(void)
 
 struct ssc_ctx *ssc_ctx_record(SSL_CTX *ctx)
 {
+    const uint64_t ended = atomic_load_explicit(&contexts_ended, memory_order_acquire);
+
+    if (ssc_likely(ctx != NULL && recent.ctx == ctx && recent.ended == ended))
+        return recent.rec;
     if (ctx == NULL || !atomic_load_explicit(&have_indices, memory_order_acquire))
         return NULL;
-    return ssc_libssl()->SSL_CTX_get_ex_data(ctx, ctx_index);
+    struct ssc_ctx *rec = ssc_libssl()->SSL_CTX_get_ex_data(ctx, ctx_index);
+    if (rec != NULL) {
+        recent.ctx = ctx;
+        recent.rec = rec;
+        recent.ended = ended;
+    }
+    return rec;
+}
+
+/* The record, if its context is attached. */
+static struct ssc_ctx *usable(struct ssc_ctx *rec)
+{
+    ssc_fork_check();
+    if (ssc_unlikely(ssc_runtime_unavailable()))
+        ssc_ctx_detach(rec);
+    return atomic_load_explicit(&rec->attached, memory_order_acquire) ? rec : NULL;
 }
 
 struct ssc_ctx *ssc_ctx_of(SSL_CTX *ctx)
 {
     struct ssc_ctx *rec = ssc_ctx_record(ctx);
 
-    if (rec == NULL)
-        return NULL;
-    ssc_fork_check();
-    if (ssc_unlikely(ssc_runtime_unavailable()))
-        ssc_ctx_detach(rec);
-    return atomic_load_explicit(&rec->attached, memory_order_acquire) ? rec : NULL;
+    return rec != NULL ? usable(rec) : NULL;
 }
 
 void ssc_ctx_apply_mode(struct ssc_ctx *rec)
@@ -221,7 +247,10 @@ failed:
 struct ssc_ctx *ssc_ctx_attach(SSL_CTX *ctx)
 {
     const struct ssc_libssl *real = ssc_libssl();
+    struct ssc_ctx *rec = ssc_ctx_record(ctx);
 
+    if (ssc_likely(rec != NULL))
+        return usable(rec);
     if (ctx == NULL || real == NULL || !ssc_ctx_indices())
         return NULL;
     if (ssc_ctx_record(ctx) == NULL) {

@@ -11,15 +11,9 @@
 
 /* One libssl of the process. More than one is rare; four are beyond what was ever seen. */
 #define MAX_LIBSSL 4
-static struct ssc_libssl tables[MAX_LIBSSL];
-static _Atomic unsigned tables_len;
+struct ssc_libssl ssc_libssl_tables[MAX_LIBSSL];
+_Atomic unsigned ssc_libssl_len;
 static pthread_mutex_t publish_lock = PTHREAD_MUTEX_INITIALIZER;
-
-const struct ssc_libssl *ssc_libssl(void)
-{
-    return ssc_likely(atomic_load_explicit(&tables_len, memory_order_acquire) > 0) ? &tables[0]
-                                                                                   : NULL;
-}
 
 /*
  * A program that opens libssl with RTLD_LOCAL (CPython's ssl module, Apache's
@@ -59,7 +53,7 @@ static bool is_ours(const void *function)
 {
     Dl_info theirs, ours;
 
-    return dladdr(function, &theirs) != 0 && dladdr((void *)&ssc_libssl, &ours) != 0 &&
+    return dladdr(function, &theirs) != 0 && dladdr((void *)&ssc_libssl_is, &ours) != 0 &&
            theirs.dli_fbase == ours.dli_fbase;
 }
 
@@ -152,22 +146,21 @@ static const struct ssc_libssl *publish(const struct ssc_libssl *filled)
     const struct ssc_libssl *table = NULL;
 
     pthread_mutex_lock(&publish_lock);
-    const unsigned n = atomic_load(&tables_len);
+    const unsigned n = atomic_load(&ssc_libssl_len);
     for (unsigned i = 0; i < n && table == NULL; i++) {
-        if (tables[i].SSL_CTX_new == filled->SSL_CTX_new)
-            table = &tables[i];
+        if (ssc_libssl_tables[i].SSL_CTX_new == filled->SSL_CTX_new)
+            table = &ssc_libssl_tables[i];
     }
     if (table == NULL && n < MAX_LIBSSL) {
-        tables[n] = *filled;
-        table = &tables[n];
-        atomic_store_explicit(&tables_len, n + 1, memory_order_release);
+        ssc_libssl_tables[n] = *filled;
+        table = &ssc_libssl_tables[n];
+        atomic_store_explicit(&ssc_libssl_len, n + 1, memory_order_release);
     }
     pthread_mutex_unlock(&publish_lock);
     return table;
 }
 
-/* Apart from what calls it at each entry, which is not to clear a table for nothing. */
-__attribute__((noinline, cold)) static const struct ssc_libssl *search(const void *caller)
+const struct ssc_libssl *ssc_libssl_search(const void *caller)
 {
     struct ssc_libssl table = {0};
     const char *name = NULL;
@@ -180,34 +173,20 @@ __attribute__((noinline, cold)) static const struct ssc_libssl *search(const voi
     return ssc_libssl();
 }
 
-const struct ssc_libssl *ssc_libssl_find(const void *caller)
+const struct ssc_libssl *ssc_libssl_bound(const void *caller)
 {
-    return ssc_likely(ssc_libssl() != NULL) ? ssc_libssl() : search(caller);
-}
-
-__attribute__((noinline, cold)) static const struct ssc_libssl *bound_to(const void *caller,
-                                                                         unsigned n)
-{
+    const unsigned n = atomic_load_explicit(&ssc_libssl_len, memory_order_acquire);
     struct ssc_libssl filled = {0};
     void *scope = ssc_libssl_scope(caller, "SSL_CTX_new");
     SSL_CTX *(*make)(const SSL_METHOD *);
     *(void **)&make = dlsym(scope, "SSL_CTX_new");
-    if (make == NULL || make == SSL_CTX_new || make == tables[0].SSL_CTX_new)
+    if (make == NULL || make == SSL_CTX_new || make == ssc_libssl_tables[0].SSL_CTX_new)
         return NULL;
     for (unsigned i = 1; i < n; i++) {
-        if (tables[i].SSL_CTX_new == make)
-            return &tables[i];
+        if (ssc_libssl_tables[i].SSL_CTX_new == make)
+            return &ssc_libssl_tables[i];
     }
     return fill(scope, &filled) ? publish(&filled) : NULL;
-}
-
-const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding)
-{
-    const unsigned n = atomic_load_explicit(&tables_len, memory_order_acquire);
-
-    if (n == 0 || (ssc_likely(n == 1) && !deciding))
-        return NULL;
-    return bound_to(caller, n);
 }
 
 void ssc_libssl_flush(const struct ssc_libssl *real, SSL_CTX *ctx, time_t tm)

@@ -5,6 +5,8 @@
 #ifndef SSC_LIBSSL_H
 #define SSC_LIBSSL_H
 
+#include <stdatomic.h>
+
 #include "ssc.h"
 
 /* Commands of SSL_CTX_ctrl and options of SSL that the shim knows; the same numbers since 1.1.0. */
@@ -115,13 +117,27 @@ struct ssc_libssl {
  * Of one that is not complete (LibreSSL, BoringSSL, before 1.1.1) only the
  * function that was called may be used. Any thread.
  */
-const struct ssc_libssl *ssc_libssl(void);
+static inline const struct ssc_libssl *ssc_libssl(void)
+{
+    extern struct ssc_libssl ssc_libssl_tables[];
+    extern _Atomic unsigned ssc_libssl_len;
+
+    return ssc_likely(atomic_load_explicit(&ssc_libssl_len, memory_order_acquire) > 0)
+               ? &ssc_libssl_tables[0]
+               : NULL;
+}
 
 /*
  * ssc_libssl_find is ssc_libssl, which first looks for a libssl on behalf of
  * code at `caller` if none has been found.
  */
-const struct ssc_libssl *ssc_libssl_find(const void *caller);
+const struct ssc_libssl *ssc_libssl_search(const void *caller);
+static inline const struct ssc_libssl *ssc_libssl_find(const void *caller)
+{
+    const struct ssc_libssl *real = ssc_libssl();
+
+    return ssc_likely(real != NULL) ? real : ssc_libssl_search(caller);
+}
 
 /*
  * ssc_libssl_foreign returns the functions of another libssl, if `caller` is
@@ -131,7 +147,14 @@ const struct ssc_libssl *ssc_libssl_find(const void *caller);
  * the cost of a load. `deciding` is set where a context is made: nobody can
  * have one of a foreign libssl before that.
  */
-const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding);
+const struct ssc_libssl *ssc_libssl_bound(const void *caller);
+static inline const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bool deciding)
+{
+    extern _Atomic unsigned ssc_libssl_len;
+    const unsigned n = atomic_load_explicit(&ssc_libssl_len, memory_order_acquire);
+
+    return n == 0 || (ssc_likely(n == 1) && !deciding) ? NULL : ssc_libssl_bound(caller);
+}
 
 /* SSC_PASS_FOREIGN ends an entry point with the foreign function, if the caller has one. */
 #define SSC_PASS_FOREIGN(name, ...)                                                                \

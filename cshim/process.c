@@ -19,26 +19,18 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-/* States of the word that tells a child from its parent. */
-enum { FORKED = 0, SETTLING = 1, SETTLED = 2 };
-
 /*
  * The word lies in a page that the kernel hands to children filled with zeros,
  * so that a child knows itself whatever made it: fork, _Fork or a bare clone,
  * of which only the first runs the handlers of pthread_atfork. A kernel before
  * 4.14 does not know such pages; there the handler has to do.
  */
-static _Atomic uint32_t settled_here = SETTLED;
-static _Atomic uint32_t *settled = &settled_here;
+static _Atomic uint32_t settled_here = SSC_SETTLED;
+_Atomic uint32_t *ssc_settled = &settled_here;
 
 static sscore_process own_block; /* where there is no file, or no room in it */
-static _Atomic(sscore_process *) block = &own_block;
+_Atomic(sscore_process *) ssc_process_block = &own_block;
 static struct ssc_statfile *statfile;
-
-sscore_process *ssc_process(void)
-{
-    return atomic_load_explicit(&block, memory_order_relaxed);
-}
 
 static bool gone(uint64_t pid)
 {
@@ -104,7 +96,7 @@ static void map_statfile(const char *path)
 
 static void forked_without_wipe(void)
 {
-    atomic_store(settled, FORKED);
+    atomic_store(ssc_settled, SSC_FORKED);
 }
 
 void ssc_process_load(void)
@@ -114,8 +106,8 @@ void ssc_process_load(void)
         mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (word != MAP_FAILED && madvise(word, (size_t)page, MADV_WIPEONFORK) == 0) {
-        settled = word;
-        atomic_store(settled, SETTLED);
+        ssc_settled = word;
+        atomic_store(ssc_settled, SSC_SETTLED);
     } else {
         if (word != MAP_FAILED)
             munmap(word, (size_t)page);
@@ -123,31 +115,25 @@ void ssc_process_load(void)
     }
     if (ssc_config()->stats_file != NULL)
         map_statfile(ssc_config()->stats_file);
-    atomic_store(&block, claim_block());
+    atomic_store(&ssc_process_block, claim_block());
 }
 
-static void settle(void)
+void ssc_settle(void)
 {
-    uint32_t expected = FORKED;
+    uint32_t expected = SSC_FORKED;
 
-    if (atomic_compare_exchange_strong(settled, &expected, SETTLING)) {
+    if (atomic_compare_exchange_strong(ssc_settled, &expected, SSC_SETTLING)) {
         /* The child has copies of these; what its parent counted is not its own. */
         const uint64_t contexts = ssc_process()->contexts;
         const uint64_t slots_used = ssc_process()->slots_used;
         sscore_process *own = claim_block();
         own->contexts = contexts;
         own->slots_used = slots_used;
-        atomic_store(&block, own);
+        atomic_store(&ssc_process_block, own);
         ssc_runtime_forked();
-        atomic_store_explicit(settled, SETTLED, memory_order_release);
+        atomic_store_explicit(ssc_settled, SSC_SETTLED, memory_order_release);
         return;
     }
-    while (atomic_load_explicit(settled, memory_order_acquire) != SETTLED)
+    while (atomic_load_explicit(ssc_settled, memory_order_acquire) != SSC_SETTLED)
         sched_yield();
-}
-
-void ssc_fork_check(void)
-{
-    if (ssc_unlikely(atomic_load_explicit(settled, memory_order_acquire) != SETTLED))
-        settle();
 }

@@ -25,14 +25,27 @@ enum ssc_core_state {
 void ssc_process_load(void);
 
 /* ssc_process returns this process's figures. Never NULL. */
-sscore_process *ssc_process(void);
+static inline sscore_process *ssc_process(void)
+{
+    extern _Atomic(sscore_process *) ssc_process_block;
+
+    return atomic_load_explicit(&ssc_process_block, memory_order_relaxed);
+}
 
 /*
  * ssc_fork_check returns false normally. In a child, the first call after the
  * fork gives the process a block of its own and calls `forked` of each part of
  * the shim. Every entry point and trampoline calls it first; it costs a load.
  */
-void ssc_fork_check(void);
+enum { SSC_FORKED = 0, SSC_SETTLING = 1, SSC_SETTLED = 2 }; /* of *ssc_settled */
+void ssc_settle(void);
+static inline void ssc_fork_check(void)
+{
+    extern _Atomic uint32_t *ssc_settled;
+
+    if (ssc_unlikely(atomic_load_explicit(ssc_settled, memory_order_acquire) != SSC_SETTLED))
+        ssc_settle();
+}
 
 /* ssc_count adds to a figure of this process. */
 #define ssc_count(field, n)                                                                        \

@@ -11,10 +11,10 @@
 #include "process.h"
 #include "regionfile.h"
 
-static struct ssc_region region;
+struct ssc_region ssc_region_here;
 static struct ssc_region_header *header; /* of a region in a file */
 static _Atomic uint32_t noted_keys;      /* generation of the keys that the header knows */
-static _Atomic bool inherited;
+_Atomic bool ssc_region_from_parent;
 /* Of a child forked while another thread of its parent was mapping, it is the child's turn. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -29,7 +29,7 @@ static bool map_file(const char *path, size_t size)
                           why);
         return false;
     }
-    region = (struct ssc_region){
+    ssc_region_here = (struct ssc_region){
         .base = (char *)header + SSC_REGION_HEADER, .size = size, .in_file = true};
     return true;
 }
@@ -48,7 +48,7 @@ static void map_memory(size_t size)
         return;
     }
     madvise(base, size, MADV_DONTDUMP);
-    region = (struct ssc_region){.base = base, .size = size};
+    ssc_region_here = (struct ssc_region){.base = base, .size = size};
 }
 
 static void map(void)
@@ -68,25 +68,15 @@ void ssc_region_map(void)
     ssc_fork_check();
     pthread_once(&once, map);
     const uint32_t keys = ssc_keys_generation();
-    if (ssc_unlikely(region.in_file && atomic_load(&noted_keys) != keys)) {
+    if (ssc_unlikely(ssc_region_here.in_file && atomic_load(&noted_keys) != keys)) {
         ssc_regionfile_note_key(header);
         atomic_store(&noted_keys, keys);
     }
     errno = saved_errno;
 }
 
-const struct ssc_region *ssc_region(void)
-{
-    return &region;
-}
-
-bool ssc_region_inherited(void)
-{
-    return atomic_load_explicit(&inherited, memory_order_relaxed);
-}
-
 void ssc_region_forked(void)
 {
-    if (region.base != NULL)
-        atomic_store(&inherited, true);
+    if (ssc_region_here.base != NULL)
+        atomic_store(&ssc_region_from_parent, true);
 }

@@ -7,6 +7,8 @@
 #ifndef SSC_REGION_H
 #define SSC_REGION_H
 
+#include <stdatomic.h>
+
 #include "ssc.h"
 
 /*
@@ -16,7 +18,7 @@
  */
 #define SSC_REGION_MAGIC UINT64_C(0x4e4f494745525353)  /* "SSREGION" */
 #define SSC_REGION_MAKING UINT64_C(0x474e494b414d5353) /* "SSMAKING" */
-#define SSC_REGION_LAYOUT 1u                           /* bump with any change of gocore/region */
+#define SSC_REGION_LAYOUT 2u                           /* bump with any change of gocore/region */
 #define SSC_REGION_HEADER 4096u
 struct ssc_region_header {
     uint64_t magic;
@@ -51,13 +53,23 @@ void ssc_region_map(void);
  * and reading it ends the process (SIGBUS): the file may be removed at any
  * time, but never be truncated or written to by others.
  */
-const struct ssc_region *ssc_region(void);
+static inline const struct ssc_region *ssc_region(void)
+{
+    extern struct ssc_region ssc_region_here;
+
+    return &ssc_region_here;
+}
 
 /*
  * ssc_region_inherited is true in processes that were forked after the region
  * was mapped. It relies on ssc_fork_check having been called.
  */
-bool ssc_region_inherited(void);
+static inline bool ssc_region_inherited(void)
+{
+    extern _Atomic bool ssc_region_from_parent;
+
+    return atomic_load_explicit(&ssc_region_from_parent, memory_order_relaxed);
+}
 
 /* ssc_region_forked: this process is a new child. Called by ssc_runtime_forked. */
 void ssc_region_forked(void);

@@ -30,7 +30,7 @@
 #define MIN_ADDRESS_SPACE (UINT64_C(1) << 30)
 #define MIN_GROWTH (UINT64_C(64) << 20)
 
-static _Atomic int state = SSC_CORE_NOT_STARTED;
+_Atomic int ssc_runtime_state = SSC_CORE_NOT_STARTED;
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* The addresses of the Go runtime's initialisers; scripts/go-core.sh makes the section. */
@@ -38,26 +38,16 @@ typedef void go_initialiser(int argc, char **argv, char **envp);
 extern go_initialiser *const __start_ssc_go_init[];
 extern go_initialiser *const __stop_ssc_go_init[];
 
-bool ssc_runtime_running(void)
-{
-    return atomic_load_explicit(&state, memory_order_acquire) == SSC_CORE_RUNNING;
-}
-
-bool ssc_runtime_unavailable(void)
-{
-    return atomic_load_explicit(&state, memory_order_acquire) == SSC_CORE_UNAVAILABLE;
-}
-
 bool ssc_runtime_uses_stacks(void)
 {
-    const int now = atomic_load_explicit(&state, memory_order_acquire);
+    const int now = atomic_load_explicit(&ssc_runtime_state, memory_order_acquire);
 
     return now == SSC_CORE_RUNNING || now == SSC_CORE_STARTING;
 }
 
 static void set_state(int value)
 {
-    atomic_store_explicit(&state, value, memory_order_release);
+    atomic_store_explicit(&ssc_runtime_state, value, memory_order_release);
     __atomic_store_n(&ssc_process()->core_state, (uint64_t)value, __ATOMIC_RELAXED);
 }
 
@@ -256,7 +246,7 @@ bool ssc_runtime_start(void)
         return false;
     const int saved_errno = errno;
     pthread_mutex_lock(&start_lock);
-    if (atomic_load(&state) == SSC_CORE_NOT_STARTED)
+    if (atomic_load(&ssc_runtime_state) == SSC_CORE_NOT_STARTED)
         start();
     pthread_mutex_unlock(&start_lock);
     errno = saved_errno;
@@ -272,7 +262,7 @@ void ssc_runtime_forked(void)
     ssc_keys_forked();
     ssc_region_forked();
     ssc_libssl_forked();
-    if (atomic_load(&state) != SSC_CORE_NOT_STARTED)
+    if (atomic_load(&ssc_runtime_state) != SSC_CORE_NOT_STARTED)
         set_state(SSC_CORE_UNAVAILABLE);
 }
 

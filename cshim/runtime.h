@@ -6,6 +6,7 @@
 #ifndef SSC_RUNTIME_H
 #define SSC_RUNTIME_H
 
+#include "process.h"
 #include "ssc.h"
 
 /*
@@ -16,10 +17,20 @@
 bool ssc_runtime_start(void);
 
 /* ssc_runtime_running is true if the core answers in this process. */
-bool ssc_runtime_running(void);
+static inline bool ssc_runtime_running(void)
+{
+    extern _Atomic int ssc_runtime_state;
+
+    return atomic_load_explicit(&ssc_runtime_state, memory_order_acquire) == SSC_CORE_RUNNING;
+}
 
 /* ssc_runtime_unavailable is true if the core will never answer in this process. */
-bool ssc_runtime_unavailable(void);
+static inline bool ssc_runtime_unavailable(void)
+{
+    extern _Atomic int ssc_runtime_state;
+
+    return atomic_load_explicit(&ssc_runtime_state, memory_order_acquire) == SSC_CORE_UNAVAILABLE;
+}
 
 /*
  * ssc_runtime_uses_stacks is true if threads of the host may stand on stacks of

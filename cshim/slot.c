@@ -144,6 +144,13 @@ static void let_go(struct slot *slot, uint32_t index)
     ssc_libssl()->SSL_SESSION_free(sess);
 }
 
+/* Is this the state of the slot while the session of `ref` can be had? */
+static bool is_open(uint64_t state, sscore_ref ref)
+{
+    return state >> GENERATION_SHIFT == ref >> GENERATION_SHIFT && (state & CLOSED) == 0 &&
+           (state & HOLDERS) != 0;
+}
+
 SSL_SESSION *ssc_slot_get1(sscore_ref ref)
 {
     struct slot *slot = slot_of(ref);
@@ -152,8 +159,7 @@ SSL_SESSION *ssc_slot_get1(sscore_ref ref)
         return NULL;
     uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
     do {
-        if (state >> GENERATION_SHIFT != ref >> GENERATION_SHIFT || (state & CLOSED) != 0 ||
-            (state & HOLDERS) == 0)
+        if (!is_open(state, ref))
             return NULL;
     } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + 1,
                                                     memory_order_acq_rel, memory_order_acquire));
@@ -163,13 +169,25 @@ SSL_SESSION *ssc_slot_get1(sscore_ref ref)
     return sess;
 }
 
+bool ssc_slot_open(sscore_ref ref)
+{
+    struct slot *slot = slot_of(ref);
+
+    return slot != NULL && is_open(atomic_load_explicit(&slot->state, memory_order_acquire), ref);
+}
+
 SSL_SESSION *ssc_slot_close(sscore_ref ref)
 {
     struct slot *slot = slot_of(ref);
 
     if (slot == NULL)
         return NULL;
-    atomic_fetch_or_explicit(&slot->state, CLOSED, memory_order_acq_rel);
+    uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
+    do {
+        if (!is_open(state, ref))
+            return NULL;
+    } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state | CLOSED,
+                                                    memory_order_acq_rel, memory_order_acquire));
     return slot->sess;
 }
 

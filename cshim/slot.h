@@ -23,14 +23,17 @@ sscore_ref ssc_slot_new(SSL_SESSION *sess, uint32_t owner);
 /* ssc_slot_get1 returns the session with one more reference, or NULL if it was dropped. */
 SSL_SESSION *ssc_slot_get1(sscore_ref ref);
 
+/* ssc_slot_open is true if ssc_slot_get1 would return the session at this moment. */
+bool ssc_slot_open(sscore_ref ref);
+
 /*
  * ssc_slot_close ends the slot for lookups and returns its session, which
- * stays valid until ssc_slot_release. Only who took `ref` out of the core may
- * call it, once.
+ * stays valid until ssc_slot_release. NULL if another thread was first: several
+ * may come to drop one session, and who closes its slot does.
  */
 SSL_SESSION *ssc_slot_close(sscore_ref ref);
 
-/* ssc_slot_release drops the cache's reference of a closed slot. */
+/* ssc_slot_release drops the cache's reference of a slot that the caller has closed. */
 void ssc_slot_release(sscore_ref ref);
 
 /*

@@ -20,11 +20,15 @@ typedef uint64_t sscore_ref;
 /* A table of the Go core: the cache of one context. 0 is none. */
 typedef uint64_t sscore_table;
 
-/* What a session is found by: its ID and its protocol version, as libssl compares them. */
+/*
+ * What a session is found by: its ID and its protocol version, as libssl
+ * compares them. The core reads it where it lies, as a Key of gocore/cache.
+ */
 typedef struct sscore_key {
-    uint8_t id[32];
-    uint32_t id_len; /* 0 to 32 */
-    int32_t version; /* as SSL_version */
+    uint8_t id[32]; /* zero after the ID's end */
+    uint16_t version;
+    uint8_t id_len; /* 0 to 32 */
+    uint8_t zero;
 } sscore_key;
 
 /* Expiry of a session that never expires. */
@@ -184,6 +188,12 @@ sscore_table sscore_table_new(uint64_t capacity);
  * share them: SSCORE_REGION, SSCORE_STORE, and perhaps SSCORE_BIND.
  */
 uint32_t sscore_table_identify(sscore_table table, sscore_identity *identity);
+
+/*
+ * sscore_table_index returns what the shim reads of a table without a crossing;
+ * see index.h. NULL if there is no such table; valid until sscore_table_free.
+ */
+struct ssc_index *sscore_table_index(sscore_table table);
 
 /* sscore_table_free forgets a table. Its references must have been flushed before. */
 void sscore_table_free(sscore_table table);

@@ -45,6 +45,7 @@ sscore_table ssc_table_core(struct ssc_table *table, uint64_t capacity)
     pthread_mutex_lock(&table->lock);
     if ((core = atomic_load(&table->core)) == 0) {
         core = sscore_table_new(capacity);
+        table->index = core != 0 ? sscore_table_index(core) : NULL;
         atomic_store(&table->core, core);
     }
     pthread_mutex_unlock(&table->lock);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "index.h"
 #include "sscore.h"
 #include "ssc.h"
 
@@ -15,6 +16,7 @@ struct ssc_ctx;
 
 struct ssc_table {
     _Atomic sscore_table core; /* 0 until the first session is added */
+    struct ssc_index *index;   /* of `core`, set before it */
     uint32_t number;           /* names the table's slots; never 0, never used twice */
     bool by_worker;            /* made after a fork: its number means nothing to other workers */
     _Atomic unsigned users;    /* contexts that use it */

@@ -29,7 +29,7 @@ func benchmark(b *testing.B, run func(b *testing.B, size uint32, expiry func(n u
 }
 
 func benchTable(size, capacity uint32, expiry func(n uint32) int64) *Table {
-	table := New(Options{Capacity: uint64(capacity), Totals: new(Counters)})
+	table := newTable(b, Options{Capacity: uint64(capacity), Totals: new(Counters)})
 	for n := range size {
 		table.Add(numbered(n), Ref(n)+1, Object(n), expiry(n), nil)
 	}
@@ -43,7 +43,7 @@ func BenchmarkTable_Fill(b *testing.B) {
 		for i := range b.N {
 			n := uint32(i) % size
 			if n == 0 {
-				table = New(Options{})
+				table = newTable(b, Options{})
 			}
 			table.Add(numbered(n), Ref(n)+1, Object(n), expiry(n), nil)
 		}

@@ -78,7 +78,7 @@ func (w *worker) resize() { w.table.SetCapacity(uint64(500 + w.r.IntN(1000))) }
 // Each reference that was handed in is handed out exactly once or still stored.
 func TestTable_Concurrent(t *testing.T) {
 	var totals Counters
-	table := New(Options{Capacity: 1000, Totals: &totals})
+	table := newTable(t, Options{Capacity: 1000, Totals: &totals})
 	var refs atomic.Uint64
 	var running sync.WaitGroup
 	var workers []*worker
@@ -119,7 +119,5 @@ func TestTable_Concurrent(t *testing.T) {
 	require.Equal(t, uint64(len(in)), counters.Adds)
 	require.Equal(t, uint64(40_000), counters.Lookups)
 	require.Len(t, orderedEntries(&table.order), len(stored))
-	checkHeap(t, &table.order.heap)
-	checkIndex(t, &table.byKey)
-	checkIndex(t, &table.order.byExpiry)
+	checkTable(t, table)
 }

@@ -93,6 +93,22 @@ func (t *tally) removed() {
 	t.gone()
 }
 
+// retired counts a session that C took out of service. C has counted it in the
+// sums; if it was not stored any more, it has been counted there before.
+func (t *tally) retired(expired, stored bool) {
+	own, sum := &t.own.Removed, &t.sum.Removed
+	if expired {
+		own, sum = &t.own.Expired, &t.sum.Expired
+	}
+	if !stored {
+		atomic.AddUint64(sum, ^uint64(0))
+		atomic.AddUint64(&t.sum.Entries, 1)
+		return
+	}
+	*own++
+	t.own.Entries--
+}
+
 func (t *tally) flushed() {
 	count(&t.own.Flushed, &t.sum.Flushed)
 	t.gone()

@@ -46,7 +46,7 @@ func (t *Table) Snapshot() *Cursor {
 }
 
 func (t *Table) cursor() *Cursor {
-	t.mu.Lock()
+	t.enter()
 	defer t.mu.Unlock()
 	return &Cursor{table: t, mark: t.sequence, next: 1, last: t.byKey.last}
 }
@@ -68,8 +68,11 @@ func (c *Cursor) Next(buf []Ref) int {
 }
 
 func (c *Cursor) step(buf []Ref) (n int, done bool) {
-	c.table.mu.Lock()
+	c.table.enter()
 	defer c.table.mu.Unlock()
+	if c.table.closed {
+		return 0, true
+	}
 	if c.ordered {
 		return c.stepOrdered(buf)
 	}
@@ -85,7 +88,7 @@ func (c *Cursor) stepOrdered(buf []Ref) (n int, done bool) {
 		if i == none || !c.all && !c.expired(i) {
 			return n, true
 		}
-		if c.table.entries.at(i).sequence > c.mark {
+		if c.table.entries.at(i).Sequence > c.mark {
 			c.ordered = false
 			return n, false
 		}
@@ -104,9 +107,9 @@ func (c *Cursor) stepNumbered(buf []Ref) (n int, done bool) {
 		c.next++
 		e := c.table.entries.at(i)
 		switch {
-		case e.sequence == 0 || e.sequence > c.mark:
+		case e.Sequence == 0 || e.Sequence > c.mark:
 		case !c.take:
-			buf[n] = e.ref
+			buf[n] = e.Ref
 			n++
 		case c.all || c.expired(i):
 			buf[n] = c.flush(i)
@@ -128,5 +131,5 @@ func (c *Cursor) flush(i uint32) Ref {
 	} else {
 		t.tally.flushed()
 	}
-	return t.take(i, t.entries.at(i).key.hash(t.seed))
+	return t.take(i, t.entries.at(i).Key.hash(&t.seeds))
 }

@@ -22,7 +22,7 @@ func drain(c *Cursor, room int) []Ref {
 }
 
 func filled(t *testing.T, n uint32, expiry func(n uint32) int64) *Table {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for i := uint32(1); i <= n; i++ {
 		put(t, table, i, expiry(i))
 	}
@@ -47,7 +47,7 @@ func TestTable_Flush_AllTakesNever(t *testing.T) {
 	slices.Sort(all)
 	require.Len(t, slices.Compact(all), 10_000)
 	require.Equal(t, Counters{Adds: 10_000, Flushed: 10_000}, table.Counters())
-	checkIndex(t, &table.byKey)
+	checkTable(t, table)
 }
 
 func TestTable_Flush_AllLeavesWhatIsAddedLater(t *testing.T) {

@@ -29,7 +29,6 @@ func (h *expiryHeap) second() uint32 {
 }
 
 func (h *expiryHeap) push(b uint32) {
-	h.items.reach(h.len)
 	h.len++
 	h.up(h.len-1, b)
 }

@@ -29,12 +29,19 @@ type index struct {
 // init makes the index empty; hashOf tells the hash that item i was added with.
 func (x *index) init(hashOf func(i uint32) uint32) {
 	x.hashOf = hashOf
-	x.heads.reach(0)
 	x.chains = 1
+}
+
+func (x *index) release() {
+	x.heads.release()
+	x.links.release()
 }
 
 // first is the first item that may have the hash; next gives the others.
 func (x *index) first(hash uint32) uint32 {
+	if x.used == 0 {
+		return none
+	}
 	return *x.heads.at(x.chain(hash))
 }
 
@@ -43,12 +50,13 @@ func (x *index) next(i uint32) uint32 {
 	return *x.links.at(i)
 }
 
-// full is whether all numbers are in use.
-func (x *index) full() bool {
-	return x.used == math.MaxUint32-1
+// prepare makes add possible. It is false if memory is short or all numbers are
+// in use.
+func (x *index) prepare() bool {
+	return x.used < math.MaxUint32-1 && x.heads.reach(x.chains) && x.links.reach(x.last+1)
 }
 
-// add stores a new item and returns its number; the index must not be full.
+// add stores a new item and returns its number; prepare must have been called.
 // The owner's slabs have to reach the number and its item has to have the hash
 // before the next call.
 func (x *index) add(hash uint32) uint32 {
@@ -62,7 +70,6 @@ func (x *index) add(hash uint32) uint32 {
 	} else {
 		x.last++
 		i = x.last
-		x.links.reach(i)
 	}
 	head := x.heads.at(x.chain(hash))
 	*x.links.at(i) = *head
@@ -99,7 +106,6 @@ func (x *index) split() {
 	if added > x.mask {
 		x.mask = x.mask<<1 | 1
 	}
-	x.heads.reach(added)
 	x.chains++
 	from := x.heads.at(added & (x.mask >> 1))
 	to := x.heads.at(added)

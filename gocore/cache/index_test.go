@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/libsesscache/libsesscache/gocore/offheap"
 )
 
 // checkIndex checks that each number up to the last is either in the chain of
@@ -17,6 +19,10 @@ func checkIndex(t require.TestingT, x *index) {
 		seen[i] = true
 	}
 	var used, free uint32
+	if x.heads.len == 0 {
+		require.Zero(t, x.last, "it was never prepared")
+		return
+	}
 	for c := range x.chains {
 		for i := *x.heads.at(c); i != none; i = x.next(i) {
 			visit(i)
@@ -34,13 +40,15 @@ func checkIndex(t require.TestingT, x *index) {
 
 // hashes is an owner of items that are nothing but a hash.
 type hashes struct {
+	t     *testing.T
 	index index
 	of    []uint32
 	calls int
 }
 
-func newHashes() *hashes {
-	h := &hashes{of: []uint32{0}}
+func newHashes(t *testing.T) *hashes {
+	h := &hashes{t: t, of: []uint32{0}}
+	t.Cleanup(h.index.release)
 	h.index.init(func(i uint32) uint32 {
 		h.calls++
 		return h.of[i]
@@ -49,6 +57,7 @@ func newHashes() *hashes {
 }
 
 func (h *hashes) add(hash uint32) uint32 {
+	require.True(h.t, h.index.prepare())
 	i := h.index.add(hash)
 	for int(i) >= len(h.of) {
 		h.of = append(h.of, 0)
@@ -58,7 +67,7 @@ func (h *hashes) add(hash uint32) uint32 {
 }
 
 func TestIndex_EqualHashes(t *testing.T) {
-	h := newHashes()
+	h := newHashes(t)
 	for range 100 {
 		h.add(7)
 	}
@@ -76,7 +85,7 @@ func TestIndex_EqualHashes(t *testing.T) {
 }
 
 func TestIndex_NumbersAreUsedAgain(t *testing.T) {
-	h := newHashes()
+	h := newHashes(t)
 	for n := range uint32(100) {
 		h.add(n * 0x9E3779B9)
 	}
@@ -90,7 +99,7 @@ func TestIndex_NumbersAreUsedAgain(t *testing.T) {
 
 // No add hashes more than a handful of items again, however many there are.
 func TestIndex_GrowsWithoutPause(t *testing.T) {
-	h := newHashes()
+	h := newHashes(t)
 	most := 0
 	for n := range uint32(300_000) {
 		h.calls = 0
@@ -102,10 +111,22 @@ func TestIndex_GrowsWithoutPause(t *testing.T) {
 }
 
 func TestIndex_Full(t *testing.T) {
-	h := newHashes()
-	require.False(t, h.index.full())
+	h := newHashes(t)
+	require.True(t, h.index.prepare())
 	h.index.used = 1<<32 - 2
-	require.True(t, h.index.full())
+	require.False(t, h.index.prepare())
+	h.index.used = 0
+}
+
+func TestIndex_Release(t *testing.T) {
+	before := offheap.Used()
+	h := newHashes(t)
+	for n := range uint32(1000) {
+		h.add(mix(n))
+	}
+	require.Greater(t, offheap.Used(), before)
+	h.index.release()
+	require.Equal(t, before, offheap.Used())
 }
 
 // mix is a permutation of the 32-bit numbers.

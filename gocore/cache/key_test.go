@@ -2,7 +2,6 @@ package cache
 
 import (
 	"bytes"
-	"hash/maphash"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,10 +24,38 @@ func TestMakeKey(t *testing.T) {
 	require.False(t, ok)
 }
 
+func TestKey_Equals(t *testing.T) {
+	a := numbered(1)
+	b := a
+	require.True(t, a.equals(&b))
+	for i := range MaxIDLen {
+		b = a
+		b.ID[i]++
+		require.False(t, a.equals(&b), "byte %d", i)
+	}
+	b = a
+	b.Version ^= 0x0100
+	require.False(t, a.equals(&b), "version")
+	b = a
+	b.Len--
+	require.False(t, a.equals(&b), "length")
+}
+
+// The spread is a part of what processes share, so it never changes.
+func TestKey_Spread(t *testing.T) {
+	for want, k := range map[uint32]Key{
+		SPREAD0: {},
+		SPREAD1: numbered(1),
+		SPREAD2: {ID: [MaxIDLen]byte{1}, Len: 1, Version: 0x0304},
+	} {
+		require.Equal(t, want, k.Spread())
+	}
+}
+
 // Every byte, the length and the version count, else equal prefixes would make
 // long chains.
 func TestKey_Hash(t *testing.T) {
-	seed := maphash.MakeSeed()
+	seeds := randomSeeds()
 	keys := []Key{{Len: 32}, {Len: 31}, {Len: 32, Version: 0x0303}, {Len: 32, Version: 0x0304},
 		{Len: 32, Version: 0xfeff}}
 	for i := range MaxIDLen {
@@ -39,15 +66,15 @@ func TestKey_Hash(t *testing.T) {
 	// Two of 37 hashes are equal by chance once in six million runs.
 	hashes := map[uint32]bool{}
 	for _, k := range keys {
-		hashes[k.hash(seed)] = true
-		require.Equal(t, k.hash(seed), k.hash(seed))
+		hashes[k.hash(&seeds)] = true
+		require.Equal(t, k.hash(&seeds), k.hash(&seeds))
 	}
 	require.Len(t, hashes, len(keys))
 
-	other := maphash.MakeSeed()
+	other := randomSeeds()
 	differ := 0
 	for _, k := range keys {
-		if k.hash(seed) != k.hash(other) {
+		if k.hash(&seeds) != k.hash(&other) {
 			differ++
 		}
 	}

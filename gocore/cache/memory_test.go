@@ -12,7 +12,7 @@ func bytesPerEntry(n uint32, expiry func(n uint32) int64) float64 {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for i := uint32(1); i <= n; i++ {
 		table.Add(numbered(i), Ref(i), Object(i), expiry(i), nil)
 	}
@@ -46,7 +46,7 @@ func TestTable_MemoryWhenSmall(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for i := range tables {
-		tables[i] = New(Options{})
+		tables[i] = newTable(t, Options{})
 		tables[i].Add(numbered(1), 1, 1, 1, nil)
 	}
 	runtime.GC()
@@ -59,7 +59,7 @@ func TestTable_MemoryWhenSmall(t *testing.T) {
 
 func TestTable_DoesNotAllocate(t *testing.T) {
 	const capacity = 5000
-	table := New(Options{Capacity: capacity, Totals: new(Counters)})
+	table := newTable(t, Options{Capacity: capacity, Totals: new(Counters)})
 	buf := make([]Ref, 8)
 	n := uint32(0)
 	add := func() {

@@ -182,7 +182,7 @@ func drive(t require.TestingT, bytes []byte) {
 	d.keys = 1 << (d.in.take() % 9)
 	capacity := uint64(d.in.take()) % uint64(d.keys+2)
 	d.model = newModel(capacity)
-	d.table = New(Options{Capacity: capacity, Totals: &d.totals})
+	d.table = newTable(t, Options{Capacity: capacity, Totals: &d.totals})
 	for step := 0; len(d.in.bytes) > 0; step++ {
 		d.step()
 		if d.keys <= 16 || step%64 == 0 {
@@ -364,12 +364,10 @@ func (d *driver) compare() {
 	}
 	got := []Ref{}
 	for _, i := range orderedEntries(&d.table.order) {
-		got = append(got, d.table.entries.at(i).ref)
+		got = append(got, d.table.entries.at(i).Ref)
 	}
 	require.Equal(d.t, want, got)
-	checkHeap(d.t, &d.table.order.heap)
-	checkIndex(d.t, &d.table.byKey)
-	checkIndex(d.t, &d.table.order.byExpiry)
+	checkTable(d.t, d.table)
 
 	d.model.counters.Entries = uint64(len(d.model.stored))
 	require.Equal(d.t, d.model.counters.Entries, d.table.Len())

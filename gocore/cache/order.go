@@ -1,6 +1,6 @@
 package cache
 
-import "hash/maphash"
+import "unsafe"
 
 // order is the order of eviction: the earliest expiry first, among equals the
 // one that was placed first.
@@ -14,7 +14,8 @@ type order struct {
 	buckets  slab[bucket] // by number of the bucket
 	heap     expiryHeap
 	byExpiry index // of the buckets
-	seed     maphash.Seed
+	seed     uint64
+	recent   uint32 // bucket that was found last; it may be none by now
 }
 
 // place is where an entry stands.
@@ -23,6 +24,9 @@ type place struct {
 	bucket     uint32
 }
 
+// PlaceSize is the size of what the order has for each entry; C fetches it ahead.
+const PlaceSize = unsafe.Sizeof(place{})
+
 // bucket is the list of the entries with one expiry. It is never empty.
 type bucket struct {
 	expiry      int64
@@ -30,17 +34,33 @@ type bucket struct {
 	pos         uint32 // in the heap
 }
 
-func (o *order) init(seed maphash.Seed) {
-	o.seed = seed
+// init makes the order empty; C may read the places.
+func (o *order) init(head *Head) {
+	o.seed = head.Seeds[0]
+	o.places.dir = &head.PlaceChunks
 	o.heap.buckets = &o.buckets
 	o.byExpiry.init(func(b uint32) uint32 { return o.hash(o.buckets.at(b).expiry) })
 }
 
-// insert places entry i as the newest of its expiry.
+func (o *order) release() {
+	o.places.release()
+	o.buckets.release()
+	o.heap.items.release()
+	o.byExpiry.release()
+}
+
+// prepare makes insert and move possible for entry i. It is false if memory is
+// short.
+func (o *order) prepare(i uint32) bool {
+	return o.places.reach(i) && o.byExpiry.prepare() && o.buckets.reach(o.byExpiry.last+1) &&
+		o.heap.items.reach(o.heap.len)
+}
+
+// insert places entry i as the newest of its expiry; prepare must have been
+// called.
 func (o *order) insert(i uint32, expiry int64) {
 	n := o.bucketOf(expiry)
 	b := o.buckets.at(n)
-	o.places.reach(i)
 	*o.places.at(i) = place{prev: b.last, bucket: n}
 	if b.last == none {
 		b.first = i
@@ -70,8 +90,12 @@ func (o *order) remove(i uint32) {
 	}
 }
 
-// move gives entry i another expiry, as the newest of it.
+// move gives entry i another expiry, as the newest of it; prepare must have been
+// called.
 func (o *order) move(i uint32, expiry int64) {
+	if b := o.buckets.at(o.places.at(i).bucket); b.expiry == expiry && b.last == i {
+		return
+	}
 	o.remove(i)
 	o.insert(i, expiry)
 }
@@ -108,20 +132,27 @@ func (o *order) second() uint32 {
 
 // bucketOf finds the bucket of an expiry or makes an empty one.
 func (o *order) bucketOf(expiry int64) uint32 {
+	// Sessions that are added in one second mostly expire in one.
+	if o.recent != none {
+		if b := o.buckets.at(o.recent); b.first != none && b.expiry == expiry {
+			return o.recent
+		}
+	}
 	hash := o.hash(expiry)
 	for b := o.byExpiry.first(hash); b != none; b = o.byExpiry.next(b) {
 		if o.buckets.at(b).expiry == expiry {
+			o.recent = b
 			return b
 		}
 	}
 	// There is an entry for each bucket, so their numbers do not run out first.
 	b := o.byExpiry.add(hash)
-	o.buckets.reach(b)
 	*o.buckets.at(b) = bucket{expiry: expiry}
+	o.recent = b
 	o.heap.push(b)
 	return b
 }
 
 func (o *order) hash(expiry int64) uint32 {
-	return uint32(maphash.Comparable(o.seed, expiry))
+	return uint32(fold(uint64(expiry)^o.seed, 0x9E3779B97F4A7C15) >> 32)
 }

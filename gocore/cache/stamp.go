@@ -1,5 +1,10 @@
 package cache
 
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
 // Stamps tells a table of sessions that were removed elsewhere: by another
 // process that shares them. Each key has a stamp, which changes when its
 // session is removed (it may change at other times too). Its highest bit is left
@@ -16,14 +21,33 @@ type unchanging struct{}
 
 func (unchanging) Stamp(Key) uint32 { return 0 }
 
+// StampMemory is where stamps lie, for C to read them: that of a key is the sum
+// of *Space and of the number of Stamps that Mask leaves of the key's spread.
+type StampMemory struct {
+	Space, Stamps *uint32 // outside the Go heap, valid as long as the table is used
+	Mask          uint32
+}
+
+// ShareStamps tells C where the stamps are that Stamps.Stamp gives. Space may be
+// another one in a later call, the rest must be the same.
+func (t *Table) ShareStamps(m StampMemory) {
+	t.enter()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	t.head.Stamps, t.head.StampMask = m.Stamps, m.Mask
+	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&t.head.Space)), unsafe.Pointer(m.Space))
+}
+
 // Revoke takes out what Lookup has found Revoked, and hands out its reference.
 // The session counts as removed. It is false if something else is stored by now.
 func (t *Table) Revoke(k Key, ref Ref) bool {
-	hash := k.hash(t.seed)
-	t.mu.Lock()
+	hash := k.hash(&t.seeds)
+	t.enter()
 	defer t.mu.Unlock()
 	i := t.find(&k, hash)
-	if i == none || t.entries.at(i).ref != ref {
+	if i == none || t.entries.at(i).Ref != ref {
 		return false
 	}
 	t.tally.removed()
@@ -34,13 +58,13 @@ func (t *Table) Revoke(k Key, ref Ref) bool {
 // Confirm makes a hit of what Lookup has found Revoked: the session is still
 // good, as was found after the stamp was taken.
 func (t *Table) Confirm(k Key, ref Ref, stamp uint32) {
-	hash := k.hash(t.seed)
-	t.mu.Lock()
+	hash := k.hash(&t.seeds)
+	t.enter()
 	defer t.mu.Unlock()
 	t.tally.found(here)
-	if i := t.find(&k, hash); i != none && t.entries.at(i).ref == ref {
+	if i := t.find(&k, hash); i != none && t.entries.at(i).Ref == ref {
 		e := t.entries.at(i)
-		e.stamp = stamp&^alone | e.stamp&alone
+		atomic.StoreUint32(&e.Stamp, stamp&^alone|e.Stamp&alone)
 	}
 }
 
@@ -50,25 +74,26 @@ const alone = 1 << 31
 // SetAlone notes that no other process has the session that is stored under the
 // key, or that others may have it, which is what Add assumes.
 func (t *Table) SetAlone(k Key, is bool) {
-	hash := k.hash(t.seed)
-	t.mu.Lock()
+	hash := k.hash(&t.seeds)
+	t.enter()
 	defer t.mu.Unlock()
 	if i := t.find(&k, hash); i != none {
 		e := t.entries.at(i)
-		e.stamp &^= alone
+		stamp := e.Stamp &^ alone
 		if is {
-			e.stamp |= alone
+			stamp |= alone
 		}
+		atomic.StoreUint32(&e.Stamp, stamp)
 	}
 }
 
 // Alone is whether SetAlone said so of the session stored under the key.
 func (t *Table) Alone(k Key) bool {
-	hash := k.hash(t.seed)
-	t.mu.Lock()
+	hash := k.hash(&t.seeds)
+	t.enter()
 	defer t.mu.Unlock()
 	i := t.find(&k, hash)
-	return i != none && t.entries.at(i).stamp&alone != 0
+	return i != none && t.entries.at(i).Stamp&alone != 0
 }
 
 // Where says where a session was found that the table did not have.
@@ -84,7 +109,7 @@ const (
 // Found makes a hit of what Lookup has just counted as a miss: the session was
 // found elsewhere.
 func (t *Table) Found(where Where) {
-	t.mu.Lock()
+	t.enter()
 	defer t.mu.Unlock()
 	t.tally.found(where)
 }
@@ -92,7 +117,7 @@ func (t *Table) Found(where Where) {
 // Used makes a miss of what Lookup has just counted as a hit: the session was
 // good for one use, and another process was first.
 func (t *Table) Used() {
-	t.mu.Lock()
+	t.enter()
 	defer t.mu.Unlock()
 	t.tally.used()
 }

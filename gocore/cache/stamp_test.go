@@ -13,7 +13,7 @@ func (r *removedElsewhere) Stamp(Key) uint32 { return r.stamp }
 
 func TestTable_Revoked(t *testing.T) {
 	stamps := &removedElsewhere{stamp: 7}
-	table := New(Options{Stamps: stamps})
+	table := newTable(t, Options{Stamps: stamps})
 	k := numbered(1)
 	table.Add(k, 10, 10, 100, nil)
 	_, verdict := table.Lookup(k, 0)
@@ -39,7 +39,7 @@ func TestTable_Revoked(t *testing.T) {
 
 // What was got elsewhere before it was removed there is revoked from the start.
 func TestTable_AddStamped(t *testing.T) {
-	table := New(Options{Stamps: &removedElsewhere{stamp: 8}})
+	table := newTable(t, Options{Stamps: &removedElsewhere{stamp: 8}})
 	table.AddStamped(numbered(1), 10, 10, 100, 7, nil)
 	table.AddStamped(numbered(2), 20, 20, 100, 8, nil)
 	_, verdict := table.Lookup(numbered(1), 0)
@@ -51,7 +51,7 @@ func TestTable_AddStamped(t *testing.T) {
 // That a session is nobody else's does not count as a stamp, whatever that is.
 func TestTable_Alone(t *testing.T) {
 	stamps := &removedElsewhere{stamp: 1<<32 - 1}
-	table := New(Options{Stamps: stamps})
+	table := newTable(t, Options{Stamps: stamps})
 	k := numbered(1)
 	table.Add(k, 10, 10, 100, nil)
 	for _, is := range []bool{false, true, false} {

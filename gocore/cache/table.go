@@ -9,9 +9,8 @@
 package cache
 
 import (
-	"hash/maphash"
 	"math"
-	"sync"
+	"sync/atomic"
 )
 
 // Never is the expiry of a session that does not expire.
@@ -42,44 +41,63 @@ type Options struct {
 // Table is a cache of sessions, safe for concurrent use. Its lock is held for a
 // short and bounded time by every method, whatever the number of sessions.
 type Table struct {
-	mu       sync.Mutex
+	mu       lock
 	capacity uint64 // 0: no limit
 	sequence uint64 // of the session stored last
-	entries  slab[entry]
-	byKey    index // of the entries
+	head     *Head  // set once; what C reads begins here
+	seeds    [5]uint64
+	entries  slab[Entry]
+	byKey    lines // of the entries
 	order    order // of the entries
 	tally    tally
-	seed     maphash.Seed // set once
-	stamps   Stamps       // set once
+	stamps   Stamps // set once
+	closed   bool
 }
 
-// entry is one session stored: a cache line, without pointers. Expiry and
-// neighbours are in the order, the chain of its hash is in the index.
-type entry struct {
-	key      Key
-	stamp    uint32 // see Stamps
-	ref      Ref
-	object   Object
-	sequence uint64 // number of the add that stored it; 0: the entry is free
-}
-
-// New makes an empty table.
+// New makes an empty table. It is nil if memory is short.
 func New(options Options) *Table {
-	t := &Table{capacity: options.Capacity, seed: maphash.MakeSeed()}
-	t.byKey.init(func(i uint32) uint32 { return t.entries.at(i).key.hash(t.seed) })
-	t.order.init(t.seed)
+	t := &Table{capacity: options.Capacity, head: newHead(), stamps: options.Stamps}
+	if t.head == nil {
+		return nil
+	}
+	t.seeds = t.head.Seeds
+	t.entries.dir = &t.head.EntryChunks
+	t.order.init(t.head)
 	t.tally.init(options.Totals)
-	t.stamps = options.Stamps
 	if t.stamps == nil {
 		t.stamps = unchanging{}
 	}
+	if !t.byKey.init(t.head, &t.entries) || !t.entries.reach(0) {
+		t.Close()
+		return nil
+	}
 	return t
+}
+
+// Head is what C reads. It is valid until Close.
+func (t *Table) Head() *Head {
+	return t.head
+}
+
+// Close gives the table's memory back, which no garbage collector does. From
+// then on the table is empty and stores nothing.
+func (t *Table) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	t.closed = true
+	t.byKey.release()
+	t.entries.release()
+	t.order.release()
+	t.head.release()
 }
 
 // SetCapacity sets the number of sessions that the table holds, 0 for no limit.
 // Nothing is evicted before the next Add.
 func (t *Table) SetCapacity(n uint64) {
-	t.mu.Lock()
+	t.enter()
 	defer t.mu.Unlock()
 	t.capacity = n
 }
@@ -89,8 +107,8 @@ func (t *Table) SetCapacity(n uint64) {
 // does so too; the caller asks where the sessions are shared, and then calls
 // Revoke or Confirm.
 func (t *Table) Lookup(k Key, now int64) (Ref, Verdict) {
-	hash := k.hash(t.seed)
-	t.mu.Lock()
+	hash := k.hash(&t.seeds)
+	t.enter()
 	defer t.mu.Unlock()
 	i := t.find(&k, hash)
 	if i == none {
@@ -98,8 +116,8 @@ func (t *Table) Lookup(k Key, now int64) (Ref, Verdict) {
 		return 0, Miss
 	}
 	e := t.entries.at(i)
-	ref := e.ref
-	if (e.stamp^t.stamps.Stamp(k))&^alone != 0 {
+	ref := e.Ref
+	if (e.Stamp^t.stamps.Stamp(k))&^alone != 0 {
 		t.tally.miss()
 		return ref, Revoked
 	}
@@ -113,8 +131,8 @@ func (t *Table) Lookup(k Key, now int64) (Ref, Verdict) {
 
 // Contains is whether a session is stored, expired or not. It counts nothing.
 func (t *Table) Contains(k Key) bool {
-	hash := k.hash(t.seed)
-	t.mu.Lock()
+	hash := k.hash(&t.seeds)
+	t.enter()
 	defer t.mu.Unlock()
 	return t.find(&k, hash) != none
 }
@@ -142,24 +160,29 @@ func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp ui
 	if ref == 0 || k.Len > MaxIDLen {
 		return Failed, 0, 0, false
 	}
-	hash := k.hash(t.seed)
-	t.mu.Lock()
+	hash := k.hash(&t.seeds)
+	t.enter()
 	defer t.mu.Unlock()
 	if i := t.find(&k, hash); i != none {
+		if !t.order.prepare(i) {
+			return Failed, 0, 0, false
+		}
 		e := t.entries.at(i)
 		t.order.move(i, expiry)
-		e.stamp = stamp &^ alone
-		if e.object == object {
+		atomic.StoreUint32(&e.Stamp, stamp&^alone)
+		if e.Object == object {
 			return Same, 0, 0, false
 		}
-		replaced = e.ref
+		replaced = e.Ref
 		t.sequence++
-		e.ref, e.object, e.sequence = ref, object, t.sequence
+		atomic.StoreUint64(&e.Sequence, 0)
+		e.Ref, e.Object = ref, object
+		atomic.StoreUint64(&e.Sequence, t.sequence)
 		t.tally.replaced()
 		n, more = t.evict(t.capacity, evicted)
 		return Replaced, replaced, n, more
 	}
-	if t.byKey.full() {
+	if t.closed || !t.byKey.prepare() || !t.order.prepare(t.byKey.last+1) {
 		return Failed, 0, 0, false
 	}
 	t.sequence++
@@ -167,8 +190,9 @@ func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp ui
 		n, more = t.evict(t.capacity-1, evicted)
 	}
 	i := t.byKey.add(hash)
-	t.entries.reach(i)
-	*t.entries.at(i) = entry{key: k, stamp: stamp &^ alone, ref: ref, object: object, sequence: t.sequence}
+	e := t.entries.at(i)
+	e.Key, e.Stamp, e.Ref, e.Object = k, stamp&^alone, ref, object
+	atomic.StoreUint64(&e.Sequence, t.sequence)
 	t.order.insert(i, expiry)
 	t.tally.added()
 	return Added, 0, n, more
@@ -178,7 +202,7 @@ func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp ui
 // stored in evicted, and more tells that it has to be called again. The session
 // that was added last is not evicted.
 func (t *Table) Evict(evicted []Ref) (n int, more bool) {
-	t.mu.Lock()
+	t.enter()
 	defer t.mu.Unlock()
 	return t.evict(t.capacity, evicted)
 }
@@ -187,11 +211,11 @@ func (t *Table) Evict(evicted []Ref) (n int, more bool) {
 // only that very object is taken. A session that had expired counts as Expired,
 // unless the caller asked for the object.
 func (t *Table) Remove(k Key, object Object, now int64) (Ref, bool) {
-	hash := k.hash(t.seed)
-	t.mu.Lock()
+	hash := k.hash(&t.seeds)
+	t.enter()
 	defer t.mu.Unlock()
 	i := t.find(&k, hash)
-	if i == none || object != 0 && t.entries.at(i).object != object {
+	if i == none || object != 0 && t.entries.at(i).Object != object {
 		return 0, false
 	}
 	if object == 0 && now > t.order.expiry(i) {
@@ -205,11 +229,11 @@ func (t *Table) Remove(k Key, object Object, now int64) (Ref, bool) {
 // Touch gives an object that is stored under the key a new expiry and the place
 // of a session added now. It is false if the object is not stored.
 func (t *Table) Touch(k Key, object Object, expiry int64) bool {
-	hash := k.hash(t.seed)
-	t.mu.Lock()
+	hash := k.hash(&t.seeds)
+	t.enter()
 	defer t.mu.Unlock()
 	i := t.find(&k, hash)
-	if i == none || t.entries.at(i).object != object {
+	if i == none || t.entries.at(i).Object != object || !t.order.prepare(i) {
 		return false
 	}
 	t.order.move(i, expiry)
@@ -218,32 +242,51 @@ func (t *Table) Touch(k Key, object Object, expiry int64) bool {
 
 // Len is the number of sessions stored.
 func (t *Table) Len() uint64 {
-	t.mu.Lock()
+	t.enter()
 	defer t.mu.Unlock()
 	return uint64(t.byKey.used)
 }
 
 // Counters are what this table has counted.
 func (t *Table) Counters() Counters {
-	t.mu.Lock()
+	t.enter()
 	defer t.mu.Unlock()
-	return t.tally.own
+	c := t.tally.own
+	if !t.closed {
+		// What C counted is not in the sums: it adds to those itself.
+		hits, misses := atomic.LoadUint64(&t.head.Hits), atomic.LoadUint64(&t.head.Misses)
+		c.Lookups += hits + misses
+		c.Hits += hits
+		c.Misses += misses
+	}
+	return c
 }
 
 // find is the number of the entry with a key, or none.
 func (t *Table) find(k *Key, hash uint32) uint32 {
-	for i := t.byKey.first(hash); i != none; i = t.byKey.next(i) {
-		if t.entries.at(i).key == *k {
-			return i
+	if t.closed {
+		return none
+	}
+	for l := t.byKey.own.at(t.byKey.line(hash)); ; l = t.byKey.overflow.at(uint32(l.More)) {
+		for n := range &l.Word {
+			w := l.Word[n]
+			if uint32(w>>32) != hash || uint32(w) == none {
+				continue
+			}
+			if t.entries.at(uint32(w)).Key.equals(k) {
+				return uint32(w)
+			}
+		}
+		if l.More == 0 {
+			return none
 		}
 	}
-	return none
 }
 
 // evict takes sessions out in their order until limit are left. It spares the
 // one with the highest sequence number, if that is stored: the one added last.
 func (t *Table) evict(limit uint64, evicted []Ref) (n int, more bool) {
-	if t.capacity == 0 {
+	if t.capacity == 0 || t.closed {
 		return 0, false
 	}
 	for uint64(t.byKey.used) > limit {
@@ -251,11 +294,11 @@ func (t *Table) evict(limit uint64, evicted []Ref) (n int, more bool) {
 			return n, true
 		}
 		i := t.order.first()
-		if t.entries.at(i).sequence == t.sequence {
+		if t.entries.at(i).Sequence == t.sequence {
 			i = t.order.second()
 		}
 		t.tally.evicted()
-		evicted[n] = t.take(i, t.entries.at(i).key.hash(t.seed))
+		evicted[n] = t.take(i, t.entries.at(i).Key.hash(&t.seeds))
 		n++
 	}
 	return n, false
@@ -263,9 +306,11 @@ func (t *Table) evict(limit uint64, evicted []Ref) (n int, more bool) {
 
 // take takes entry i out. Nothing of it is left in memory.
 func (t *Table) take(i, hash uint32) Ref {
-	ref := t.entries.at(i).ref
+	e := t.entries.at(i)
+	ref := e.Ref
 	t.order.remove(i)
+	atomic.StoreUint64(&e.Sequence, 0)
+	e.Key, e.Stamp, e.Ref, e.Object = Key{}, 0, 0, 0
 	t.byKey.remove(i, hash)
-	*t.entries.at(i) = entry{}
 	return ref
 }

@@ -18,6 +18,15 @@ func numbered(n uint32) Key {
 	return k
 }
 
+// newTable makes a table that is closed at the end.
+func newTable(t testing.TB, options Options) *Table {
+	t.Helper()
+	table := New(options)
+	require.NotNil(t, table)
+	t.Cleanup(table.Close)
+	return table
+}
+
 // put adds session n under the n-th key and returns what it evicts.
 func put(t *testing.T, table *Table, n uint32, expiry int64) []Ref {
 	t.Helper()
@@ -40,7 +49,7 @@ func evictAll(t *testing.T, table *Table) []Ref {
 }
 
 func TestTable_Empty(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	ref, verdict := table.Lookup(numbered(1), 0)
 	require.Equal(t, Miss, verdict)
 	require.Zero(t, ref)
@@ -58,7 +67,7 @@ func TestTable_Empty(t *testing.T) {
 }
 
 func TestTable_Add_RefusesNoReference(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	result, _, _, _ := table.Add(numbered(1), 0, 1, 5, nil)
 	require.Equal(t, Failed, result)
 	result, _, _, _ = table.Add(Key{Len: 33}, 1, 1, 5, nil)
@@ -67,7 +76,7 @@ func TestTable_Add_RefusesNoReference(t *testing.T) {
 }
 
 func TestTable_Add_FailsWhenNumbersAreOut(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	put(t, table, 1, 5)
 	table.byKey.used = math.MaxUint32 - 1
 	result, _, n, more := table.Add(numbered(2), 2, 2, 5, nil)
@@ -82,7 +91,7 @@ func TestTable_Add_FailsWhenNumbersAreOut(t *testing.T) {
 }
 
 func TestTable_Lookup_TellsVersionsApart(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	put(t, table, 1, 5)
 	other := numbered(1)
 	other.Version = 0x0304
@@ -97,7 +106,7 @@ func TestTable_Lookup_TellsVersionsApart(t *testing.T) {
 }
 
 func TestTable_Lookup_TellsLengthsApart(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	short, _ := MakeKey([]byte{1}, 0x0303)
 	long, _ := MakeKey([]byte{1, 0}, 0x0303)
 	empty, _ := MakeKey(nil, 0x0303)
@@ -112,7 +121,7 @@ func TestTable_Lookup_TellsLengthsApart(t *testing.T) {
 }
 
 func TestTable_Lookup_Stale(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	put(t, table, 1, 100)
 	_, verdict := table.Lookup(numbered(1), 100)
 	require.Equal(t, Hit, verdict, "its last second")
@@ -129,7 +138,7 @@ func TestTable_Lookup_Stale(t *testing.T) {
 }
 
 func TestTable_Lookup_NeverDoesNotExpire(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	put(t, table, 1, Never)
 	_, verdict := table.Lookup(numbered(1), math.MaxInt64)
 	require.Equal(t, Hit, verdict)
@@ -137,7 +146,7 @@ func TestTable_Lookup_NeverDoesNotExpire(t *testing.T) {
 }
 
 func TestTable_Lookup_NegativeExpiry(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	put(t, table, 1, -5)
 	_, verdict := table.Lookup(numbered(1), -5)
 	require.Equal(t, Hit, verdict)
@@ -146,7 +155,7 @@ func TestTable_Lookup_NegativeExpiry(t *testing.T) {
 }
 
 func TestTable_Capacity_HoldsN(t *testing.T) {
-	table := New(Options{Capacity: 3})
+	table := newTable(t, Options{Capacity: 3})
 	for n := uint32(1); n <= 3; n++ {
 		require.Empty(t, put(t, table, n, 100))
 	}
@@ -157,7 +166,7 @@ func TestTable_Capacity_HoldsN(t *testing.T) {
 }
 
 func TestTable_Capacity_One(t *testing.T) {
-	table := New(Options{Capacity: 1})
+	table := newTable(t, Options{Capacity: 1})
 	require.Empty(t, put(t, table, 1, 100))
 	require.Equal(t, []Ref{1}, put(t, table, 2, 50))
 	require.Equal(t, []Ref{2}, put(t, table, 3, 10))
@@ -165,7 +174,7 @@ func TestTable_Capacity_One(t *testing.T) {
 }
 
 func TestTable_Capacity_ZeroIsNoLimit(t *testing.T) {
-	table := New(Options{Capacity: 2})
+	table := newTable(t, Options{Capacity: 2})
 	put(t, table, 1, 100)
 	put(t, table, 2, 100)
 	table.SetCapacity(0)
@@ -179,7 +188,7 @@ func TestTable_Capacity_ZeroIsNoLimit(t *testing.T) {
 }
 
 func TestTable_Capacity_EarliestExpiryGoesFirst(t *testing.T) {
-	table := New(Options{Capacity: 3})
+	table := newTable(t, Options{Capacity: 3})
 	put(t, table, 1, Never)
 	put(t, table, 2, 300)
 	put(t, table, 3, -300)
@@ -190,7 +199,7 @@ func TestTable_Capacity_EarliestExpiryGoesFirst(t *testing.T) {
 }
 
 func TestTable_Capacity_OldestOfEqualsGoesFirst(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for n := uint32(1); n <= 5; n++ {
 		put(t, table, n, 100)
 	}
@@ -198,7 +207,7 @@ func TestTable_Capacity_OldestOfEqualsGoesFirst(t *testing.T) {
 }
 
 func TestTable_Capacity_NewOneIsNeverTheVictim(t *testing.T) {
-	table := New(Options{Capacity: 2})
+	table := newTable(t, Options{Capacity: 2})
 	put(t, table, 1, 100)
 	put(t, table, 2, 100)
 	require.Equal(t, []Ref{1}, put(t, table, 3, -1000), "though it expires first")
@@ -207,7 +216,7 @@ func TestTable_Capacity_NewOneIsNeverTheVictim(t *testing.T) {
 }
 
 func TestTable_Capacity_SmallBuffer(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for n := uint32(1); n <= 6; n++ {
 		put(t, table, n, 100)
 	}
@@ -230,7 +239,7 @@ func TestTable_Capacity_SmallBuffer(t *testing.T) {
 }
 
 func TestTable_Capacity_NoBuffer(t *testing.T) {
-	table := New(Options{Capacity: 1})
+	table := newTable(t, Options{Capacity: 1})
 	put(t, table, 1, 100)
 	result, _, n, more := table.Add(numbered(2), 2, 2, 100, nil)
 	require.Equal(t, Added, result)
@@ -246,7 +255,7 @@ func TestTable_Capacity_NoBuffer(t *testing.T) {
 }
 
 func TestTable_Capacity_SparesNothingWhenTheLastAddedIsGone(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for n := uint32(1); n <= 3; n++ {
 		put(t, table, n, int64(n))
 	}
@@ -256,7 +265,7 @@ func TestTable_Capacity_SparesNothingWhenTheLastAddedIsGone(t *testing.T) {
 }
 
 func TestTable_Add_Replaced(t *testing.T) {
-	table := New(Options{Capacity: 2})
+	table := newTable(t, Options{Capacity: 2})
 	put(t, table, 1, 100)
 	put(t, table, 2, 100)
 	buf := make([]Ref, 1)
@@ -272,7 +281,7 @@ func TestTable_Add_Replaced(t *testing.T) {
 }
 
 func TestTable_Add_ReplacedEvictsAboveCapacity(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for n := uint32(1); n <= 4; n++ {
 		put(t, table, n, 100)
 	}
@@ -289,7 +298,7 @@ func TestTable_Add_ReplacedEvictsAboveCapacity(t *testing.T) {
 }
 
 func TestTable_Add_Same(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for n := uint32(1); n <= 3; n++ {
 		put(t, table, n, 100)
 	}
@@ -307,7 +316,7 @@ func TestTable_Add_Same(t *testing.T) {
 }
 
 func TestTable_Add_SameExpiresAnew(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	put(t, table, 1, 100)
 	_, _, _, _ = table.Add(numbered(1), 1, 1, 200, nil)
 	_, verdict := table.Lookup(numbered(1), 150)
@@ -315,7 +324,7 @@ func TestTable_Add_SameExpiresAnew(t *testing.T) {
 }
 
 func TestTable_Touch(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for n := uint32(1); n <= 4; n++ {
 		put(t, table, n, 100)
 	}
@@ -331,7 +340,7 @@ func TestTable_Touch(t *testing.T) {
 }
 
 func TestTable_Remove(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for n := uint32(1); n <= 4; n++ {
 		put(t, table, n, 100)
 	}
@@ -352,7 +361,7 @@ func TestTable_Remove(t *testing.T) {
 }
 
 func TestTable_Remove_UsesMemoryAgain(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	for n := uint32(1); n <= 10_000; n++ {
 		put(t, table, n, int64(n))
 		if n > 100 {
@@ -366,16 +375,16 @@ func TestTable_Remove_UsesMemoryAgain(t *testing.T) {
 
 // Nothing of a session is left where it was.
 func TestTable_Remove_ClearsTheEntry(t *testing.T) {
-	table := New(Options{})
+	table := newTable(t, Options{})
 	put(t, table, 1, 100)
 	_, _ = table.Remove(numbered(1), 0, 0)
-	require.Equal(t, entry{}, *table.entries.at(1))
+	require.Equal(t, Entry{}, *table.entries.at(1))
 }
 
 func TestTable_Totals(t *testing.T) {
 	var totals Counters
-	a := New(Options{Capacity: 1, Totals: &totals})
-	b := New(Options{Totals: &totals})
+	a := newTable(t, Options{Capacity: 1, Totals: &totals})
+	b := newTable(t, Options{Totals: &totals})
 	put(t, a, 1, 100)
 	put(t, a, 2, 100)
 	put(t, b, 3, 100)

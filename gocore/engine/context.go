@@ -22,10 +22,13 @@ type Context struct {
 }
 
 // NewContext makes a context whose table holds capacity sessions, 0 for no
-// limit. It shares nothing before Identify.
+// limit. It shares nothing before Identify. It is nil if memory is short.
 func (e *Engine) NewContext(capacity uint64) *Context {
 	c := &Context{engine: e}
 	c.Table = cache.New(cache.Options{Capacity: capacity, Totals: e.totals, Stamps: c})
+	if c.Table == nil {
+		return nil
+	}
 	return c
 }
 
@@ -35,6 +38,11 @@ func (e *Engine) NewContext(capacity uint64) *Context {
 func (c *Context) Identify(id *Identity) Caches {
 	o := c.engine.owner(id)
 	c.owner.Store(o)
+	if o.caches&Region != 0 {
+		var m cache.StampMemory
+		m.Space, m.Stamps, m.Mask = c.engine.region.StampMemory(o.space)
+		c.ShareStamps(m)
+	}
 	return o.caches
 }
 
@@ -73,6 +81,10 @@ type Session struct {
 func (c *Context) Add(k cache.Key, ref cache.Ref, object cache.Object, now, expiry int64, s Session,
 	stamp uint32, promoted bool, evicted []cache.Ref) (
 	result cache.Result, replaced cache.Ref, n int, more bool) {
+	o := c.owner.Load()
+	if o == nil {
+		return c.Table.AddStamped(k, ref, object, expiry, 0, evicted)
+	}
 	if !promoted {
 		stamp = c.Stamp(k)
 	}
@@ -81,7 +93,7 @@ func (c *Context) Add(k cache.Key, ref cache.Ref, object cache.Object, now, expi
 	if result == cache.Added && !promoted && !given {
 		c.noteAlone(&k, now)
 	}
-	if result != cache.Failed {
+	if result != cache.Failed && len(s.DER) > 0 {
 		c.Share(k, now, expiry, s)
 	}
 	return result, replaced, n, more
@@ -106,13 +118,14 @@ func (c *Context) Share(k cache.Key, now, expiry int64, s Session) {
 	if o.caches&Bind != 0 && len(s.Certificate) == 0 {
 		caches &^= Store
 	}
-	id := o.recordIdentity(&k, s.Certificate)
+	var id record.Identity
 	var sealed []byte
 	if caches&Store != 0 || c.engine.sealed {
+		id = o.recordIdentity(&k, s.Certificate)
 		room := getScratch()
 		defer putScratch(room)
 		var err error
-		sealed, err = record.Seal(c.engine.keys, room.sealed[:0], id,
+		sealed, err = record.Seal(c.engine.keys, room.sealed[:0], &id,
 			&record.Record{Expiry: expiry, Stored: time.Now().UnixMilli(), DER: s.DER})
 		if err != nil {
 			return
@@ -130,7 +143,7 @@ func (c *Context) Share(k cache.Key, now, expiry int64, s Session) {
 		}
 	}
 	if caches&Store != 0 {
-		c.engine.store.Put(record.StoreKey(id), sealed, lifetime(expiry, now))
+		c.engine.store.Put(record.StoreKey(&id), sealed, lifetime(expiry, now))
 	}
 }
 
@@ -150,20 +163,24 @@ func (c *Context) Remove(k cache.Key, object cache.Object, now, expiry int64, ca
 	if o == nil || object != 0 {
 		return ref, found
 	}
+	return ref, c.removeShared(o, k, now, expiry, caches) || found
+}
+
+// removeShared takes a session out of the caches. It is true if the region had it.
+func (c *Context) removeShared(o *owner, k cache.Key, now, expiry int64, caches Caches) (found bool) {
 	if caches&Region != 0 {
 		var until int64
 		if caches&Store != 0 {
 			// The store may be out of reach, or another write to it under way.
 			until = tombstone(expiry, now)
 		}
-		if c.engine.region.Remove(o.regionKey(&k), o.space, now, until) {
-			found = true
-		}
+		found = c.engine.region.Remove(o.regionKey(&k), o.space, now, until)
 	}
 	if caches&Store != 0 {
-		c.engine.store.Delete(record.StoreKey(o.recordIdentity(&k, nil)))
+		id := o.recordIdentity(&k, nil)
+		c.engine.store.Delete(record.StoreKey(&id))
 	}
-	return ref, found
+	return found
 }
 
 // tombstone is how long it has to be known that a session was removed.

@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"math"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -85,6 +86,7 @@ func (id *Identity) namespace(kind byte, server []byte) (n [16]byte) {
 
 // regionKey spreads the keys of all namespaces over the region. It need not
 // resist forgery: the record of another session is told by the ID in its DER.
+// Half of it chooses the key's stamp, which C has to find too.
 func (o *owner) regionKey(k *cache.Key) region.Key {
 	var b [1 + len(o.namespace) + 3 + cache.MaxIDLen]byte
 	copy(b[1:], o.namespace[:])
@@ -93,13 +95,13 @@ func (o *owner) regionKey(k *cache.Key) region.Key {
 	copy(b[1+len(o.namespace)+3:], k.ID[:])
 	lo := xxhash.Sum64(b[:])
 	b[0] = 1
-	return region.Key{Hi: xxhash.Sum64(b[:]), Lo: lo}
+	return region.Key{Hi: xxhash.Sum64(b[:])&^math.MaxUint32 | uint64(k.Spread()), Lo: lo}
 }
 
 // recordIdentity is what a record is sealed for. certificate is that of the
 // connection, which counts where the context has none.
-func (o *owner) recordIdentity(k *cache.Key, certificate []byte) *record.Identity {
-	id := &record.Identity{Namespace: o.stored, Version: int32(k.Version), ID: k.ID[:k.Len]}
+func (o *owner) recordIdentity(k *cache.Key, certificate []byte) record.Identity {
+	id := record.Identity{Namespace: o.stored, Version: int32(k.Version), ID: k.ID[:k.Len]}
 	if o.caches&Bind != 0 {
 		sum := sha256.Sum256(certificate)
 		copy(id.Binding[:], sum[:])

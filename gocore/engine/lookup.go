@@ -131,12 +131,13 @@ func (c *Context) fromRegion(o *owner, q *Query, caches Caches) (n int, v Verdic
 	if verdict != region.Found {
 		return 0, Miss, verdict == region.Removed
 	}
-	rec, err := record.Open(c.engine.keys, buf.plain[:0], buf.sealed[:n], o.recordIdentity(&q.Key, q.Certificate))
+	id := o.recordIdentity(&q.Key, q.Certificate)
+	rec, err := record.Open(c.engine.keys, buf.plain[:0], buf.sealed[:n], &id)
 	if err != nil {
 		c.engine.refused()
 		return 0, Miss, false
 	}
-	buf.plain = rec.DER
+	buf.opened = rec.DER
 	if rec.Expiry < q.Now {
 		return 0, Miss, false
 	}
@@ -155,17 +156,17 @@ func (c *Context) fromStore(o *owner, q *Query, caches Caches, stamp uint32) (in
 	id := o.recordIdentity(&q.Key, q.Certificate)
 	buf := getScratch()
 	defer putScratch(buf)
-	value, v := c.engine.store.Get(record.StoreKey(id), buf.sealed[:0])
+	value, v := c.engine.store.Get(record.StoreKey(&id), buf.sealed[:0])
 	if v != store.Found {
 		return 0, Miss
 	}
 	buf.sealed = value
-	rec, err := record.Open(c.engine.keys, buf.plain[:0], value, id)
+	rec, err := record.Open(c.engine.keys, buf.plain[:0], value, &id)
 	if err != nil {
 		c.engine.refused()
 		return 0, Miss
 	}
-	buf.plain = rec.DER
+	buf.opened = rec.DER
 	if rec.Expiry < q.Now || c.flushed(o, &rec) {
 		return 0, Miss
 	}
@@ -204,6 +205,7 @@ func copyOut(room, der []byte) (int, Verdict) {
 // scratch are buffers of one operation.
 type scratch struct {
 	sealed, plain []byte
+	opened        []byte // a session that was opened: a part of plain, or memory of its own
 }
 
 var scratches = sync.Pool{New: func() any {
@@ -216,7 +218,7 @@ func getScratch() *scratch {
 
 // putScratch leaves nothing of a session in the buffers.
 func putScratch(s *scratch) {
-	clear(s.plain)
-	s.sealed, s.plain = s.sealed[:0], s.plain[:0]
+	clear(s.opened)
+	s.sealed, s.opened = s.sealed[:0], nil
 	scratches.Put(s)
 }

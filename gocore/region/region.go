@@ -31,7 +31,7 @@ import (
 // Layout is the number of the format of the memory. A region that lies in a
 // file is only for processes with the same number. SSC_REGION_LAYOUT in
 // cshim/region.h is the same.
-const Layout = 1
+const Layout = 2
 
 // Never is the expiry of a record that does not expire.
 const Never int64 = math.MaxInt64

@@ -37,6 +37,12 @@ func (r *Region) Stamp(k Key, space uint32) uint32 {
 	return atomic.LoadUint32(r.stamp(&k)) + atomic.LoadUint32(&r.marks(space).stamp)
 }
 
+// StampMemory is where Stamp of a space reads: the sum of *space and of one of the
+// stamps, which is numbered by the bits of Key.Hi that mask leaves.
+func (r *Region) StampMemory(space uint32) (at, stamps *uint32, mask uint32) {
+	return &r.marks(space).stamp, &r.stamps[0], uint32(len(r.stamps) - 1)
+}
+
 // Removal advances stamps twice. Who notes a stamp and then finds the record
 // will see the change that comes after the record is out. Who stores a record
 // if the stamp is the one it noted, and looks at the stamp again once the record

@@ -1,0 +1,82 @@
+package main
+
+/*
+#include <stddef.h>
+#include "index.h"
+
+enum {
+    index_size = sizeof(struct ssc_index),
+    index_lines = offsetof(struct ssc_index, lines),
+    index_splits = offsetof(struct ssc_index, splits),
+    index_space = offsetof(struct ssc_index, space),
+    index_stamps = offsetof(struct ssc_index, stamps),
+    index_stamp_mask = offsetof(struct ssc_index, stamp_mask),
+    index_line_chunks = offsetof(struct ssc_index, line_chunks),
+    index_overflow_chunks = offsetof(struct ssc_index, overflow_chunks),
+    index_entry_chunks = offsetof(struct ssc_index, entry_chunks),
+    index_place_chunks = offsetof(struct ssc_index, place_chunks),
+    index_hits = offsetof(struct ssc_index, hits),
+    index_misses = offsetof(struct ssc_index, misses),
+    index_retired_tail = offsetof(struct ssc_index, retired_tail),
+    index_retired_head = offsetof(struct ssc_index, retired_head),
+    index_retired = offsetof(struct ssc_index, retired),
+    retired_room = SSC_INDEX_RETIRED,
+    retired_size = sizeof(((struct ssc_index *)0)->retired),
+    line_size = sizeof(struct ssc_index_line),
+    line_more = offsetof(struct ssc_index_line, more),
+    entry_size = sizeof(struct ssc_index_entry),
+    entry_kind = offsetof(struct ssc_index_entry, kind),
+    entry_stamp = offsetof(struct ssc_index_entry, stamp),
+    entry_ref = offsetof(struct ssc_index_entry, ref),
+    entry_sequence = offsetof(struct ssc_index_entry, sequence),
+    key_size = sizeof(sscore_key),
+    key_version = offsetof(sscore_key, version),
+    key_len = offsetof(sscore_key, id_len),
+    place_size = sizeof(struct ssc_index_place),
+};
+*/
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/libsesscache/libsesscache/gocore/cache"
+)
+
+// C reads what the table writes. Where cshim/index.h differs from
+// gocore/cache/head.go an index below is not 0, which does not compile.
+var (
+	same  [1]struct{}
+	head  cache.Head
+	line  cache.Line
+	entry cache.Entry
+
+	_ = same[unsafe.Sizeof(head)-C.index_size]
+	_ = same[unsafe.Offsetof(head.Lines)-C.index_lines]
+	_ = same[unsafe.Offsetof(head.Splits)-C.index_splits]
+	_ = same[unsafe.Offsetof(head.Space)-C.index_space]
+	_ = same[unsafe.Offsetof(head.Stamps)-C.index_stamps]
+	_ = same[unsafe.Offsetof(head.StampMask)-C.index_stamp_mask]
+	_ = same[unsafe.Offsetof(head.LineChunks)-C.index_line_chunks]
+	_ = same[unsafe.Offsetof(head.OverflowChunks)-C.index_overflow_chunks]
+	_ = same[unsafe.Offsetof(head.EntryChunks)-C.index_entry_chunks]
+	_ = same[unsafe.Offsetof(head.PlaceChunks)-C.index_place_chunks]
+	_ = same[unsafe.Offsetof(head.Hits)-C.index_hits]
+	_ = same[unsafe.Offsetof(head.Misses)-C.index_misses]
+	_ = same[unsafe.Offsetof(head.RetiredTail)-C.index_retired_tail]
+	_ = same[unsafe.Offsetof(head.RetiredHead)-C.index_retired_head]
+	_ = same[unsafe.Offsetof(head.Retired)-C.index_retired]
+	_ = same[cache.RetiredRoom-C.retired_room]
+	_ = same[unsafe.Sizeof(head.Retired)-C.retired_size]
+	_ = same[unsafe.Sizeof(line)-C.line_size]
+	_ = same[unsafe.Offsetof(line.More)-C.line_more]
+	_ = same[unsafe.Sizeof(entry)-C.entry_size]
+	_ = same[unsafe.Offsetof(entry.Key.Version)-C.entry_kind]
+	_ = same[unsafe.Offsetof(entry.Stamp)-C.entry_stamp]
+	_ = same[unsafe.Offsetof(entry.Ref)-C.entry_ref]
+	_ = same[unsafe.Offsetof(entry.Sequence)-C.entry_sequence]
+	_ = same[unsafe.Sizeof(entry.Key)-C.key_size]
+	_ = same[unsafe.Offsetof(entry.Key.Version)-C.key_version]
+	_ = same[unsafe.Offsetof(entry.Key.Len)-C.key_len]
+	_ = same[cache.PlaceSize-C.place_size]
+)

@@ -1,0 +1,195 @@
+#include "index.h"
+
+#include <string.h>
+
+/* A lookup gives up, and the core is asked, after so many lines or changes met. */
+#define MAX_LINES 16
+#define MAX_TRIES 4
+/* Looks at a thread that adds a note, which takes some ten instructions. */
+#define MAX_SPINS 100
+
+#define LOAD(p) atomic_load_explicit(p, memory_order_relaxed)
+#define ACQUIRE(p) atomic_load_explicit(p, memory_order_acquire)
+
+/* A key in words. */
+struct image {
+    uint64_t id[4];
+    uint32_t kind;
+};
+
+static struct image image_of(const sscore_key *key)
+{
+    struct image image;
+
+    _Static_assert(sizeof *key == sizeof image.id + sizeof image.kind, "no padding");
+    memcpy(image.id, key->id, sizeof image.id);
+    memcpy(&image.kind, &key->version, sizeof image.kind);
+    return image;
+}
+
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    const unsigned __int128 product = (unsigned __int128)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Key.hash of gocore/cache. */
+static uint32_t hash(const struct image *image, const uint64_t *seeds)
+{
+    const uint64_t version = image->kind & 0xFFFF, len = image->kind >> 16;
+    const uint64_t h = fold(image->id[0] ^ seeds[0], image->id[1] ^ seeds[1]) ^
+                       fold(image->id[2] ^ seeds[2], image->id[3] ^ seeds[3]);
+
+    return (uint32_t)(fold(h ^ seeds[4], (version << 8) ^ len ^ UINT64_C(0x9E3779B97F4A7C15)) >>
+                      32);
+}
+
+/* Key.Spread of gocore/cache. */
+static uint32_t spread(const struct image *image)
+{
+    static const uint64_t seeds[5] = {
+        UINT64_C(0x243F6A8885A308D3), UINT64_C(0x13198A2E03707344), UINT64_C(0xA4093822299F31D0),
+        UINT64_C(0x082EFA98EC4E6C89), UINT64_C(0x452821E638D01377),
+    };
+
+    return hash(image, seeds);
+}
+
+static unsigned bits_of(uint32_t n)
+{
+    return n == 0 ? 0 : 32u - (unsigned)__builtin_clz(n);
+}
+
+/* The chunk of item i, and i's place in it. */
+static unsigned place_of(uint32_t *i)
+{
+    const unsigned chunk = bits_of(*i / SSC_INDEX_FIRST);
+
+    if (chunk > 0)
+        *i -= SSC_INDEX_FIRST << (chunk - 1);
+    return chunk;
+}
+
+#define ITEM(chunks, i)                                                                            \
+    __extension__({                                                                                \
+        uint32_t item_ = (i);                                                                      \
+        const unsigned chunk_ = place_of(&item_);                                                  \
+        &LOAD(&(chunks)[chunk_])[item_];                                                           \
+    })
+
+/* Lines that have not been split in this round hold what others will take from them. */
+static uint32_t line_of(const struct ssc_index *index, uint32_t hash)
+{
+    const uint32_t lines = ACQUIRE(&index->lines);
+    const uint32_t mask = (uint32_t)((UINT64_C(1) << bits_of(lines - 1)) - 1);
+    const uint32_t line = hash & mask;
+
+    return line < lines ? line : line & mask >> 1;
+}
+
+/* Is this the key's entry, whole and as it stands in the table at this moment? */
+static enum ssc_index_answer look(const struct ssc_index *index, uint32_t number,
+                                  const struct image *image, struct ssc_index_item *item)
+{
+    struct ssc_index_entry *entry = ITEM(index->entry_chunks, number);
+    const uint64_t sequence = ACQUIRE(&entry->sequence);
+    uint64_t differs = LOAD(&entry->kind) ^ image->kind;
+
+    for (int i = 0; i < 4; i++)
+        differs |= LOAD(&entry->id[i]) ^ image->id[i];
+    const uint32_t stamp = LOAD(&entry->stamp);
+    item->ref = LOAD(&entry->ref);
+    item->number = number;
+    atomic_thread_fence(memory_order_acquire);
+    if (sequence == 0 || LOAD(&entry->sequence) != sequence)
+        return SSC_INDEX_UNSURE;
+    if (differs != 0)
+        return SSC_INDEX_ABSENT;
+    const _Atomic uint32_t *space = ACQUIRE(&index->space);
+    if (space != NULL &&
+        ((LOAD(space) + LOAD(&index->stamps[spread(image) & index->stamp_mask])) ^ stamp) &
+            ~SSC_INDEX_ALONE)
+        return SSC_INDEX_UNSURE;
+    return SSC_INDEX_FOUND;
+}
+
+static enum ssc_index_answer search(const struct ssc_index *index, uint32_t hash,
+                                    const struct image *image, struct ssc_index_item *item)
+{
+    const uint32_t splits = ACQUIRE(&index->splits);
+    const struct ssc_index_line *line = ITEM(index->line_chunks, line_of(index, hash));
+
+    for (int n = 0; n < MAX_LINES; n++) {
+        for (int i = 0; i < SSC_INDEX_WORDS; i++) {
+            const uint64_t word = ACQUIRE(&line->word[i]);
+            if ((uint32_t)(word >> 32) != hash || (uint32_t)word == 0)
+                continue;
+            const enum ssc_index_answer answer = look(index, (uint32_t)word, image, item);
+            if (answer != SSC_INDEX_ABSENT)
+                return answer;
+        }
+        const uint32_t more = (uint32_t)ACQUIRE(&line->more);
+        if (more == 0) {
+            /* What was in the table all the time was in one of these words, unless it was moved. */
+            atomic_thread_fence(memory_order_acquire);
+            return (splits & 1) != 0 || LOAD(&index->splits) != splits ? SSC_INDEX_UNSURE
+                                                                       : SSC_INDEX_ABSENT;
+        }
+        line = ITEM(index->overflow_chunks, more);
+    }
+    return SSC_INDEX_UNSURE;
+}
+
+enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const sscore_key *key,
+                                     struct ssc_index_item *item)
+{
+    const struct image image = image_of(key);
+    const uint32_t h = hash(&image, index->seeds);
+    enum ssc_index_answer answer = SSC_INDEX_UNSURE;
+
+    for (int i = 0; i < MAX_TRIES && answer == SSC_INDEX_UNSURE; i++)
+        answer = search(index, h, &image, item);
+    return answer;
+}
+
+bool ssc_index_retire(struct ssc_index *index, const struct ssc_index_item *item, bool expired)
+{
+    bool noted = false;
+
+    for (int i = 0; atomic_exchange_explicit(&index->retiring, 1, memory_order_acquire) != 0; i++) {
+        if (i == MAX_SPINS)
+            return false;
+        while (LOAD(&index->retiring) != 0 && ++i < MAX_SPINS)
+            ;
+    }
+    const uint32_t tail = LOAD(&index->retired_tail);
+    if (tail - ACQUIRE(&index->retired_head) < SSC_INDEX_RETIRED) {
+        index->retired[tail % SSC_INDEX_RETIRED].ref = item->ref;
+        index->retired[tail % SSC_INDEX_RETIRED].number = item->number;
+        index->retired[tail % SSC_INDEX_RETIRED].expired = expired;
+        atomic_store_explicit(&index->retired_tail, tail + 1, memory_order_release);
+        noted = true;
+    }
+    atomic_store_explicit(&index->retiring, 0, memory_order_release);
+    return noted;
+}
+
+void ssc_index_prefetch(const struct ssc_index *index, const sscore_key *key, bool present)
+{
+    const struct image image = image_of(key);
+    const uint32_t h = hash(&image, index->seeds);
+    const struct ssc_index_line *line = ITEM(index->line_chunks, line_of(index, h));
+
+    __builtin_prefetch(line, 1);
+    for (int i = 0; present && i < SSC_INDEX_WORDS; i++) {
+        const uint64_t word = LOAD(&line->word[i]);
+        if ((uint32_t)(word >> 32) != h || (uint32_t)word == 0)
+            continue;
+        __builtin_prefetch(ITEM(index->entry_chunks, (uint32_t)word), 1);
+        const struct ssc_index_place *place = ITEM(index->place_chunks, (uint32_t)word);
+        __builtin_prefetch(ITEM(index->place_chunks, LOAD(&place->prev)), 1);
+        __builtin_prefetch(ITEM(index->place_chunks, LOAD(&place->next)), 1);
+        return;
+    }
+}

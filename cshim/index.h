@@ -1,0 +1,103 @@
+/*
+ * index.h: lookups in a table of the Go core without a crossing. Go alone
+ * writes the table and publishes it in memory outside its heap; the shim reads
+ * it without a lock while it changes.
+ *
+ * The structures are Head, Line, Entry and place of gocore/cache (head.go);
+ * capi/index.go does not compile if they differ.
+ */
+#ifndef SSC_INDEX_H
+#define SSC_INDEX_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "sscore.h"
+
+/* Chunk 0 of an array has 16 items, each other one as many as all before it. */
+#define SSC_INDEX_FIRST 16u
+#define SSC_INDEX_CHUNKS 29
+
+/* Items whose hashes have the same low bits. A word: hash (32 bits) and number of an entry, or 0. */
+#define SSC_INDEX_WORDS 7
+struct ssc_index_line {
+    _Atomic uint64_t word[SSC_INDEX_WORDS];
+    _Atomic uint64_t more; /* number of the overflow line that goes on, or 0 */
+};
+
+struct ssc_index_entry {
+    _Atomic uint64_t id[4];
+    _Atomic uint32_t kind;  /* version (16 bits), length of the ID (8 bits) */
+    _Atomic uint32_t stamp; /* see SSC_INDEX_ALONE */
+    _Atomic uint64_t ref;
+    _Atomic uint64_t object;
+    _Atomic uint64_t sequence; /* another one after each change; 0: it is free or changes now */
+};
+#define SSC_INDEX_ALONE (UINT32_C(1) << 31) /* no part of the stamp */
+
+/* Where an entry stands in the order of expiry: hints for what is touched next. */
+struct ssc_index_place {
+    _Atomic uint32_t prev, next, bucket;
+};
+
+#define SSC_INDEX_RETIRED 32
+
+struct ssc_index {
+    uint64_t seeds[5];
+    _Atomic uint32_t lines;
+    _Atomic uint32_t splits;                 /* odd while items move from line to line */
+    _Atomic(const _Atomic uint32_t *) space; /* NULL: other processes do not have the sessions */
+    const _Atomic uint32_t *stamps;          /* set before space, once */
+    uint32_t stamp_mask;
+    uint32_t unused;
+    _Atomic(struct ssc_index_line *) line_chunks[SSC_INDEX_CHUNKS];
+    _Atomic(struct ssc_index_line *) overflow_chunks[SSC_INDEX_CHUNKS];
+    _Atomic(struct ssc_index_entry *) entry_chunks[SSC_INDEX_CHUNKS];
+    _Atomic(struct ssc_index_place *) place_chunks[SSC_INDEX_CHUNKS];
+    uint64_t unused_too[3];
+    /* written by the shim */
+    _Atomic uint64_t hits, misses; /* lookups that it has answered */
+    _Atomic uint32_t retired_tail;
+    _Atomic uint32_t retired_head; /* written by Go */
+    _Atomic uint32_t retiring;     /* a thread is at it */
+    uint32_t unused_as_well[9];
+    struct {
+        uint64_t ref;
+        uint32_t number, expired;
+    } retired[SSC_INDEX_RETIRED];
+};
+
+/* What a table has for a key. */
+struct ssc_index_item {
+    sscore_ref ref;
+    uint32_t number; /* of the entry */
+};
+
+enum ssc_index_answer {
+    SSC_INDEX_ABSENT, /* the table does not have the key */
+    SSC_INDEX_FOUND,  /* it has: *item */
+    SSC_INDEX_UNSURE, /* it was changed meanwhile, or the session removed elsewhere: ask the core */
+};
+
+/*
+ * ssc_index_find looks for a key. A reference it finds may be dropped by the
+ * time it is used: see ssc_slot_get1. Any thread; it neither waits nor counts.
+ */
+enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const sscore_key *key,
+                                     struct ssc_index_item *item);
+
+/*
+ * ssc_index_retire tells the core that the caller has closed the slot of a
+ * session of the table, by a note that it finds at the next crossing. False if
+ * there are too many notes: then it has to be told by a crossing. Any thread.
+ */
+bool ssc_index_retire(struct ssc_index *index, const struct ssc_index_item *item, bool expired);
+
+/*
+ * ssc_index_prefetch brings what the core will touch for a key into the
+ * processor's cache while the crossing is under way: for the key's removal, if
+ * it is `present`, or else for adding it.
+ */
+void ssc_index_prefetch(const struct ssc_index *index, const sscore_key *key, bool present);
+
+#endif

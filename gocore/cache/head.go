@@ -1,0 +1,91 @@
+package cache
+
+import (
+	"unsafe"
+
+	"github.com/libsesscache/libsesscache/gocore/offheap"
+)
+
+// Head, Line and Entry are what C reads of a table, without a lock and while the
+// table changes: struct ssc_index and so on in cshim/index.h, which says how.
+// They lie outside the Go heap. Only the table writes them, but for the last part
+// of Head.
+
+// Head is where C begins.
+type Head struct {
+	Seeds [5]uint64 // of Key.hash; set once
+	// Lines is how many lines are in use.
+	Lines uint32
+	// Splits is odd while the items of one line are spread over two.
+	Splits uint32
+
+	// Where the stamps are, if sessions are shared: see ShareStamps.
+	Space     *uint32 // nil: they are not
+	Stamps    *uint32
+	StampMask uint32
+	_         uint32
+
+	LineChunks     directory
+	OverflowChunks directory
+	EntryChunks    directory
+	PlaceChunks    directory
+	_              [3]uint64
+
+	// Hits and Misses are the lookups that C has answered, beside the table's.
+	// Retired is a ring of sessions that C took out of service: C adds at
+	// RetiredTail, the table removes what is before it, at RetiredHead.
+	Hits, Misses uint64
+	RetiredTail  uint32
+	RetiredHead  uint32
+	Retiring     uint32 // C's: a thread is adding
+	_            [9]uint32
+	Retired      [RetiredRoom]Retired
+}
+
+// RetiredRoom is how many sessions C takes out of service before it has to call.
+const RetiredRoom = 32
+
+// Retired is a session that nobody will be given again. Its entry is to go.
+type Retired struct {
+	Ref     Ref
+	Number  uint32 // of the entry
+	Expired uint32 // 1: it had expired
+}
+
+// Words is how many items a line has.
+const Words = 7
+
+// Line is a cache line of the index of keys: the items whose hashes have the same
+// low bits. Each word is a hash (high half) and the number of an entry, 0 is none.
+// More is the number of a line in the overflow chunks that goes on, 0 for none.
+type Line struct {
+	Word [Words]uint64
+	More uint64
+}
+
+// Entry is one session stored: a cache line, without pointers. Its expiry and
+// its neighbours are in the order. Sequence is the number of the add that stored
+// it, different for each; it is 0 while the entry is free or being changed. The
+// stamp may change while it is stored: see Stamps.
+type Entry struct {
+	Key      Key
+	Stamp    uint32
+	Ref      Ref
+	Object   Object
+	Sequence uint64
+}
+
+const headSize = int(unsafe.Sizeof(Head{}))
+
+// newHead makes a head with seeds of its own; nil if memory is short.
+func newHead() *Head {
+	h := (*Head)(alloc(headSize))
+	if h != nil {
+		h.Seeds = randomSeeds()
+	}
+	return h
+}
+
+func (h *Head) release() {
+	offheap.Free(unsafe.Pointer(h), headSize)
+}

@@ -1,0 +1,201 @@
+package cache
+
+import (
+	"math"
+	"sync/atomic"
+)
+
+// perLine is how many items the lines have on average. More would make lines
+// that go on elsewhere the rule, less would waste memory.
+const perLine = 4
+
+// lines finds entries by the hash of their keys and hands out their numbers.
+//
+// It grows by linear hashing: as items are added, one line after the other is
+// split in two, so there is no moment at which everything is hashed again. C
+// reads it meanwhile. So an item that is stored stays in its word, but for the
+// time of a split, which Head.Splits tells; and words are written in one piece.
+type lines struct {
+	head     *Head
+	own      slab[Line] // the lines
+	overflow slab[Line] // what goes on from a line; numbers start at 1
+	mask     uint32     // the least 2^k-1 that is not below head.Lines-1
+	used     uint32     // items stored
+	last     uint32     // highest number ever handed out
+	free     uint32     // first free number below last; its Ref is the next
+	lastMore uint32     // highest number of an overflow line
+	freeMore uint32     // first free overflow line; its More is the next
+	spare    uint32     // free overflow lines
+	entries  *slab[Entry]
+}
+
+// init makes the index empty. It is false if memory is short.
+func (x *lines) init(head *Head, entries *slab[Entry]) bool {
+	x.head, x.entries = head, entries
+	x.own.dir, x.overflow.dir = &head.LineChunks, &head.OverflowChunks
+	if !x.own.reach(0) {
+		return false
+	}
+	head.Lines = 1
+	return true
+}
+
+func (x *lines) release() {
+	x.own.release()
+	x.overflow.release()
+}
+
+// prepare makes add possible. It is false if memory is short or all numbers are
+// in use.
+func (x *lines) prepare() bool {
+	if x.used >= math.MaxUint32-1 || x.free == none && !x.entries.reach(x.last+1) {
+		return false
+	}
+	return x.haveSpare(1)
+}
+
+// haveSpare sees to it that n overflow lines are free.
+func (x *lines) haveSpare(n uint32) bool {
+	for x.spare < n {
+		if !x.overflow.reach(x.lastMore + 1) {
+			return false
+		}
+		x.lastMore++
+		x.freeOverflow(x.lastMore)
+	}
+	return true
+}
+
+// add stores a new item and returns its number; prepare must have been called.
+// The caller fills the entry.
+func (x *lines) add(hash uint32) uint32 {
+	x.used++
+	if x.used > perLine*x.head.Lines {
+		x.split()
+	}
+	i := x.free
+	if i != none {
+		x.free = uint32(x.entries.at(i).Ref)
+	} else {
+		x.last++
+		i = x.last
+	}
+	x.put(x.own.at(x.line(hash)), word(hash, i))
+	return i
+}
+
+// remove takes item i out and frees its number. The caller wipes the entry first.
+func (x *lines) remove(i, hash uint32) {
+	w := word(hash, i)
+	for l := x.own.at(x.line(hash)); ; l = x.overflow.at(uint32(l.More)) {
+		for n := range &l.Word {
+			if l.Word[n] == w {
+				atomic.StoreUint64(&l.Word[n], 0)
+				x.entries.at(i).Ref = Ref(x.free)
+				x.free = i
+				x.used--
+				return
+			}
+		}
+	}
+}
+
+func word(hash, i uint32) uint64 {
+	return uint64(hash)<<32 | uint64(i)
+}
+
+// line is where items of a hash are: lines that have not been split in this
+// round still hold what the higher half of the mask will take from them.
+func (x *lines) line(hash uint32) uint32 {
+	n := hash & x.mask
+	if n >= x.head.Lines {
+		n &= x.mask >> 1
+	}
+	return n
+}
+
+// put stores a word in the line or where that goes on.
+func (x *lines) put(l *Line, w uint64) {
+	for {
+		for n := range &l.Word {
+			if l.Word[n] == 0 {
+				atomic.StoreUint64(&l.Word[n], w)
+				return
+			}
+		}
+		if l.More == 0 {
+			i := x.freeMore
+			more := x.overflow.at(i)
+			x.freeMore = uint32(more.More)
+			x.spare--
+			atomic.StoreUint64(&more.More, 0)
+			atomic.StoreUint64(&l.More, uint64(i))
+		}
+		l = x.overflow.at(uint32(l.More))
+	}
+}
+
+// split adds one line and moves to it what belongs there. What stays is packed,
+// so that a line goes on elsewhere only as long as it has to. Without memory for
+// that, lines just become longer.
+func (x *lines) split() {
+	added := x.head.Lines
+	mask := x.mask
+	if added > mask {
+		mask = mask<<1 | 1
+	}
+	// Two that are packed go on as often as the one did, or once more; and
+	// one line is for the item that is added.
+	if !x.own.reach(added) || !x.haveSpare(x.chain(added&(mask>>1))+2) {
+		return
+	}
+	x.mask = mask
+	atomic.AddUint32(&x.head.Splits, 1)
+	atomic.StoreUint32(&x.head.Lines, added+1)
+	from, to := x.own.at(added&(x.mask>>1)), x.own.at(added)
+	old, more := *from, *from
+	for n := range &from.Word {
+		atomic.StoreUint64(&from.Word[n], 0)
+	}
+	atomic.StoreUint64(&from.More, 0)
+	for {
+		for _, w := range more.Word {
+			switch {
+			case w == 0:
+			case uint32(w>>32)&x.mask == added:
+				x.put(to, w)
+			default:
+				x.put(from, w)
+			}
+		}
+		if more.More == 0 {
+			break
+		}
+		more = *x.overflow.at(uint32(more.More))
+	}
+	x.freeOverflow(uint32(old.More))
+	atomic.AddUint32(&x.head.Splits, 1)
+}
+
+// chain is how many overflow lines a line goes on with.
+func (x *lines) chain(n uint32) (length uint32) {
+	for l := x.own.at(n); l.More != 0; l = x.overflow.at(uint32(l.More)) {
+		length++
+	}
+	return length
+}
+
+// freeOverflow frees a line in the overflow chunks and those it goes on with.
+func (x *lines) freeOverflow(i uint32) {
+	for i != none {
+		l := x.overflow.at(i)
+		next := uint32(l.More)
+		for n := range &l.Word {
+			atomic.StoreUint64(&l.Word[n], 0)
+		}
+		atomic.StoreUint64(&l.More, uint64(x.freeMore))
+		x.freeMore = i
+		x.spare++
+		i = next
+	}
+}
