@@ -72,7 +72,7 @@ $(1): FORCE
 endef
 $(eval $(call list_file,$(BUILD)/core/sources,$(CORE_SOURCES)))
 $(eval $(call list_file,$(BUILD)/flags,$(CC) $(OPTIMIZE) $(CFLAGS) $(LDFLAGS) $(SHIM_SOURCES) \
-    $(TEST_COMMON) $(TLSLOAD_SOURCES) $(wildcard examples/*/*.c)))
+    $(TEST_COMMON) $(TLSLOAD_SOURCES) $(wildcard examples/*/*.c) $(wildcard bench/c/*.c)))
 
 $(BUILD)/core/sscore.o: $(CORE_SOURCES) $(BUILD)/core/sources
 	$(say) GO $@
@@ -116,6 +116,7 @@ $(eval $(call variant,$(BUILD),,))
 $(eval $(call variant,$(ASAN),$(SANITIZE),$(wildcard tests/asan/*.c)))
 
 include tests/programs.mk
+include bench/programs.mk
 
 $(BUILD)/obj/tools/%.o: tools/%.c $(BUILD)/flags
 	$(say) CC $@
@@ -206,4 +207,4 @@ clean: ## remove build/ and out/, but for the roots of `make matrix`
 .PHONY: help
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Variables: V=1 (show commands), CC, CFLAGS, LDFLAGS, OPTIMIZE, PREFIX, DESTDIR, DEMO_FLAGS"
+	@echo "Variables: V=1 (show commands), CC, CFLAGS, LDFLAGS, OPTIMIZE, PREFIX, DESTDIR, DEMO_FLAGS, BENCH_FLAGS"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install-packages.sh build|demo|test|matrix: installs the Debian packages which that
+# install-packages.sh build|demo|bench|test|matrix: installs the Debian packages which that
 # target needs and which are missing. Needs root, or sudo without a password.
 # No service of a new package is started.
 set -euo pipefail
@@ -11,6 +11,7 @@ die() {
 
 build=(gcc libc6-dev binutils make libssl-dev)
 demo=("${build[@]}" nginx openssl)
+bench=("${demo[@]}" haproxy redis-server)
 test=("${demo[@]}" g++ libnginx-mod-stream haproxy apache2 stunnel4 lighttpd lighttpd-mod-openssl
     python3 cmake pkg-config valgrind libssl-doc redis-server redis-tools redis-sentinel memcached)
 matrix=("${test[@]}" debootstrap debian-archive-keyring)
@@ -18,9 +19,10 @@ matrix=("${test[@]}" debootstrap debian-archive-keyring)
 case "${1:-}" in
 build) wanted=("${build[@]}") ;;
 demo) wanted=("${demo[@]}") ;;
+bench) wanted=("${bench[@]}") ;;
 test) wanted=("${test[@]}") ;;
 matrix) wanted=("${matrix[@]}") ;;
-*) die "usage: $0 build|demo|test|matrix" ;;
+*) die "usage: $0 build|demo|bench|test|matrix" ;;
 esac
 
 # Go comes from go.dev rather than from Debian, whose release is older.

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t c_files < <(find include cshim tests/c tests/asan tools examples -name '*.[ch]' | sort)
+mapfile -t c_files < <(find include cshim tests/c tests/asan tools examples bench/c -name '*.[ch]' | sort)
 mapfile -t go_files < <(find . -name '*.go' -not -path './build/*' -not -path './out/*' | sort)
 mapfile -t scripts < <(find scripts .ci -name '*.sh' -o -path .ci/run | sort)
 most_lines=500

@@ -33,7 +33,8 @@ unit_tests() {
     check "go vet" go vet ./... || true
     check "staticcheck" go tool staticcheck ./... || true
     run "without cgo" env CGO_ENABLED=0 go test -json -count=1 ./gocore/...
-    run "race" go test -json -race -count=1 ./gocore/... ./capi/... ./cmd/... ./scripts/...
+    run "race" go test -json -race -count=1 ./gocore/... ./capi/... ./cmd/... ./scripts/... \
+        ./bench/...
 }
 
 # One package at a time: the tests measure times and start servers.
@@ -57,7 +58,7 @@ asan_tests() {
 case "$what" in
 all)
     # The Go core and the shim also stand by themselves when the build fails.
-    if check "build" "$MAKE" -j"$jobs" all tests-c tools examples asan-build; then
+    if check "build" "$MAKE" -j"$jobs" all tests-c tools bench-c examples asan-build; then
         unit_tests
         library_tests
         asan_tests

@@ -28,6 +28,27 @@ unsigned long bench_number(const char *text)
     return n;
 }
 
+size_t bench_list(const char *text, unsigned *numbers, size_t most)
+{
+    size_t n = 0;
+
+    for (const char *rest = text; *rest != '\0'; n++) {
+        const size_t len = strcspn(rest, ",");
+        char one[12];
+        if (n == most || len >= sizeof one)
+            bench_fail("not a short list of numbers: %s", text);
+        memcpy(one, rest, len);
+        one[len] = '\0';
+        numbers[n] = (unsigned)bench_number(one);
+        if (numbers[n] == 0)
+            bench_fail("a number is 0: %s", text);
+        rest += len + (rest[len] == ',');
+    }
+    if (n == 0)
+        bench_fail("no number was given");
+    return n;
+}
+
 uint64_t bench_ns(void)
 {
     struct timespec now;
@@ -68,13 +89,17 @@ SSL_CTX *bench_context(unsigned long size)
 SSL_SESSION *bench_session(uint64_t *state, long timeout)
 {
     SSL_SESSION *sess = SSL_SESSION_new();
+    static time_t made;
     uint64_t id[4];
 
+    /* All of the same second: added in any order, they come as they would in a server. */
+    if (made == 0)
+        made = time(NULL);
     for (size_t i = 0; i < 4; i++)
         id[i] = bench_random(state);
     if (sess == NULL || !SSL_SESSION_set1_id(sess, (unsigned char *)id, sizeof id) ||
         !SSL_SESSION_set_protocol_version(sess, TLS1_3_VERSION) ||
-        !SSL_SESSION_set_timeout(sess, timeout))
+        !SSL_SESSION_set_timeout(sess, timeout) || !SSL_SESSION_set_time(sess, (long)made))
         bench_fail("no session could be made");
     return sess;
 }

@@ -18,6 +18,12 @@ __attribute__((noreturn, format(printf, 1, 2))) void bench_fail(const char *form
 /* bench_number reads an unsigned decimal number from the command line, or fails. */
 unsigned long bench_number(const char *text);
 
+/*
+ * bench_list reads numbers with commas between them, such as 1,2,4, into an array
+ * of `most` and returns how many they are. It fails if one is 0 or there are more.
+ */
+size_t bench_list(const char *text, unsigned *numbers, size_t most);
+
 /* bench_ns is the time of a clock that does not jump, in nanoseconds. */
 uint64_t bench_ns(void);
 

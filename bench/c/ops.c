@@ -1,13 +1,15 @@
 /*
  * ops: what the operations of the session cache cost.
  *
- *     ops THREADS SESSIONS equal|random [MILLISECONDS]
+ *     ops THREADS SESSIONS equal|random [MILLISECONDS [OPERATION]]
  *
  * prints, for a context that holds SESSIONS sessions, the nanoseconds that one
  * call takes in each of THREADS threads that do nothing else: add, re-add,
  * remove, hit and miss (SSL_has_matching_session_id), add at capacity, and
- * flush of expired sessions, by session. The sessions have equal timeouts, or
- * random ones. Each operation is measured for about MILLISECONDS (200).
+ * flush of expired sessions, by session. THREADS may be a list (1,2,4), measured
+ * one after the other. The sessions have equal timeouts, or random ones. Each
+ * operation is measured for about MILLISECONDS (200), but at least once in each
+ * thread. With `add` as OPERATION, only adds, re-adds and removes are.
  *
  * Sessions lie shuffled in memory, as they do in a server that runs for long.
  */
@@ -18,11 +20,43 @@
 
 #define TIMEOUT 3600
 #define EXTRA_MAX 20000u /* sessions added and removed, beside those that stay */
-#define CHUNK 50u        /* sessions between two looks at the clock */
+#define CHUNK 50u        /* most calls between two looks at the clock */
+#define THREADS_MOST 8u  /* numbers of threads in one run */
+#define REMOVE_PART 10u  /* of this many sessions one is removed by remove_some */
+
+/*
+ * A pace tells a loop when its time is over, without a look at the clock after
+ * each call unless the calls are slow. The first call is always made.
+ */
+struct pace {
+    uint64_t until, last;
+    size_t next, chunk; /* the call before which it looks next, calls after the last look */
+};
+
+static struct pace pace_of(uint64_t budget)
+{
+    const uint64_t now = bench_ns();
+
+    return (struct pace){.until = now + budget, .last = now, .next = 1, .chunk = 1};
+}
+
+/* Whether call i may be made. The chunk grows while a chunk takes below 10 us. */
+static bool pace_goes(struct pace *pace, size_t i)
+{
+    if (i != pace->next)
+        return true;
+    const uint64_t now = bench_ns();
+    if (pace->chunk < CHUNK && now - pace->last < 10000)
+        pace->chunk++;
+    pace->last = now;
+    pace->next = i + pace->chunk;
+    return now < pace->until;
+}
 
 struct ops {
     unsigned threads;
     size_t sessions, extra;
+    size_t stays; /* of the sessions, those that have not been removed */
     bool random;
     uint64_t budget; /* ns an operation */
     uint64_t state;
@@ -30,6 +64,8 @@ struct ops {
     SSL_SESSION **stay, **come;
     unsigned char (*absent)[32];
     /* of the phase under way */
+    SSL_SESSION **first; /* `count` sessions, each thread has its part */
+    size_t count;
     int (*call)(SSL_CTX *ctx, SSL_SESSION *sess);
     int expected; /* what it returns */
     size_t *done; /* sessions that each thread came to */
@@ -61,6 +97,12 @@ static SSL_SESSION **make_sessions(struct ops *ops, size_t n)
     return sessions;
 }
 
+static void free_sessions(SSL_SESSION **sessions, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        SSL_SESSION_free(sessions[i]);
+}
+
 /* Stock libssl needs time that grows with the square of the number unless they come in order. */
 static void fill(struct ops *ops)
 {
@@ -82,17 +124,16 @@ static void report(const struct ops *ops, const char *op, uint64_t ns, uint64_t 
     fflush(stdout);
 }
 
-/* Each thread has its own part of the sessions that come and go. */
 static void call_task(void *arg, unsigned number)
 {
     struct ops *ops = arg;
-    const size_t share = ops->extra / ops->threads;
-    SSL_SESSION **mine = ops->come + number * share;
+    const size_t share = ops->count / ops->threads;
+    SSL_SESSION **mine = ops->first + number * share;
     const size_t limit = ops->limit < share ? ops->limit : share;
-    const uint64_t until = bench_ns() + ops->budget;
+    struct pace pace = pace_of(ops->budget);
     size_t i = 0;
 
-    while (i < limit && (i % CHUNK != 0 || bench_ns() < until)) {
+    while (i < limit && pace_goes(&pace, i)) {
         if (ops->call(ops->ctx, mine[i++]) != ops->expected)
             bench_fail("an operation failed");
     }
@@ -114,12 +155,23 @@ static void phase(struct ops *ops, struct sum *sum, int (*call)(SSL_CTX *, SSL_S
         sum->calls += ops->done[i];
 }
 
+/*
+ * Where stock libssl takes long to add a session, too few are there to be removed
+ * again; then some of those that stay are.
+ */
+static bool remove_apart(const struct ops *ops)
+{
+    return ops->random && ops->sessions >= 20000;
+}
+
 static void add_and_remove(struct ops *ops)
 {
     struct sum add = {0}, again = {0}, remove = {0};
     const uint64_t budget = ops->budget;
     const uint64_t until = bench_ns() + 3 * budget;
 
+    ops->first = ops->come;
+    ops->count = ops->extra;
     do {
         phase(ops, &add, SSL_CTX_add_session, 1, SIZE_MAX);
         size_t least = SIZE_MAX;
@@ -143,7 +195,21 @@ static void add_and_remove(struct ops *ops)
     } while (bench_ns() < until);
     report(ops, "add", add.ns, add.calls);
     report(ops, "re-add", again.ns, again.calls);
-    report(ops, "remove", remove.ns, remove.calls);
+    if (!remove_apart(ops))
+        report(ops, "remove", remove.ns, remove.calls);
+}
+
+/* Removes some of the sessions that else stay, which are no longer looked up then. */
+static void remove_some(struct ops *ops)
+{
+    struct sum sum = {0};
+
+    ops->count = ops->sessions / REMOVE_PART;
+    ops->stays -= ops->count;
+    ops->first = ops->stay + ops->stays;
+    phase(ops, &sum, SSL_CTX_remove_session, 1, SIZE_MAX);
+    free_sessions(ops->first, ops->count);
+    report(ops, "remove", sum.ns, sum.calls);
 }
 
 struct lookup {
@@ -158,14 +224,14 @@ static void lookup_task(void *arg, unsigned number)
     struct ops *ops = lookup->ops;
     SSL *ssl = SSL_new(ops->ctx);
     const uint64_t until = bench_ns() + ops->budget;
-    const size_t first = ops->sessions / ops->threads * number;
+    const size_t first = ops->stays / ops->threads * number;
     size_t n = 0;
 
     if (ssl == NULL)
         bench_fail("SSL_new failed");
     do {
         for (unsigned i = 0; i < CHUNK; i++, n++) {
-            const size_t which = (first + n) % ops->sessions;
+            const size_t which = (first + n) % ops->stays;
             const unsigned char *id = ops->absent[which];
             unsigned len = sizeof ops->absent[which];
             if (lookup->present)
@@ -195,10 +261,10 @@ static void at_capacity_task(void *arg, unsigned number)
     struct ops *ops = arg;
     const size_t share = ops->extra / ops->threads;
     SSL_SESSION **mine = ops->come + number * share;
-    const uint64_t until = bench_ns() + ops->budget;
+    struct pace pace = pace_of(ops->budget);
     size_t i = 0;
 
-    while (i < share && (i % CHUNK != 0 || bench_ns() < until)) {
+    while (i < share && pace_goes(&pace, i)) {
         if (SSL_CTX_add_session(ops->ctx, mine[i]) != 1)
             bench_fail("a session was not added");
         SSL_SESSION_free(mine[i]);
@@ -207,20 +273,11 @@ static void at_capacity_task(void *arg, unsigned number)
     ops->done[number] = i;
 }
 
-static void free_sessions(SSL_SESSION **sessions, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        SSL_SESSION_free(sessions[i]);
-}
-
 static void at_capacity(struct ops *ops)
 {
     struct sum sum = {0};
     const uint64_t until = bench_ns() + 2 * ops->budget;
 
-    free_sessions(ops->stay, ops->sessions);
-    /* What stock libssl calls a size of N is N-1 sessions. */
-    SSL_CTX_sess_set_cache_size(ops->ctx, (long)SSL_CTX_sess_number(ops->ctx));
     do {
         free_sessions(ops->come, ops->extra);
         for (size_t i = 0; i < ops->extra; i++)
@@ -231,7 +288,6 @@ static void at_capacity(struct ops *ops)
             sum.calls += ops->done[i];
     } while (bench_ns() < until);
     report(ops, "add-full", sum.ns, sum.calls);
-    free_sessions(ops->come, ops->extra);
 }
 
 static void flush(struct ops *ops)
@@ -240,46 +296,77 @@ static void flush(struct ops *ops)
     const uint64_t begun = bench_ns();
 
     SSL_CTX_flush_sessions(ops->ctx, (long)(time(NULL) + 100 * 365 * 86400L));
-    const unsigned threads = ops->threads;
     ops->threads = 1;
     report(ops, "flush", bench_ns() - begun, n);
-    ops->threads = threads;
     if (SSL_CTX_sess_number(ops->ctx) != 0)
         bench_fail("sessions were left by the flush");
+}
+
+static void prepare(struct ops *ops)
+{
+    ops->extra = ops->sessions < EXTRA_MAX ? ops->sessions : EXTRA_MAX;
+    ops->absent = malloc(ops->sessions * sizeof *ops->absent);
+    if (ops->absent == NULL)
+        bench_fail("out of memory");
+    for (size_t i = 0; i < ops->sessions; i++) {
+        for (size_t j = 0; j < sizeof ops->absent[i]; j += sizeof(uint64_t)) {
+            const uint64_t word = bench_random(&ops->state);
+            memcpy(ops->absent[i] + j, &word, sizeof word);
+        }
+    }
+    ops->stays = ops->sessions;
+    ops->ctx = bench_context(0);
+    ops->stay = make_sessions(ops, ops->sessions);
+    ops->come = make_sessions(ops, ops->extra);
+    fill(ops);
+}
+
+static void use_threads(struct ops *ops, unsigned threads)
+{
+    ops->threads = threads;
+    ops->done = realloc(ops->done, threads * sizeof *ops->done);
+    if (ops->done == NULL)
+        bench_fail("out of memory");
 }
 
 int main(int argc, char **argv)
 {
     struct ops ops = {.state = 1};
+    unsigned threads[THREADS_MOST];
 
-    if (argc < 4 || argc > 5)
-        bench_fail("usage: ops THREADS SESSIONS equal|random [MILLISECONDS]");
-    ops.threads = (unsigned)bench_number(argv[1]);
+    if (argc < 4 || argc > 6 || (strcmp(argv[3], "equal") != 0 && strcmp(argv[3], "random") != 0) ||
+        (argc > 5 && strcmp(argv[5], "add") != 0))
+        bench_fail("usage: ops THREADS SESSIONS equal|random [MILLISECONDS [add]]");
+    const size_t n = bench_list(argv[1], threads, THREADS_MOST);
     ops.sessions = bench_number(argv[2]);
     ops.random = strcmp(argv[3], "random") == 0;
     ops.budget = (argc > 4 ? bench_number(argv[4]) : 200) * 1000000;
-    ops.extra = ops.sessions < EXTRA_MAX ? ops.sessions : EXTRA_MAX;
-    if (ops.threads == 0 || ops.sessions < ops.threads)
-        bench_fail("there have to be threads and as many sessions");
-    ops.done = calloc(ops.threads, sizeof *ops.done);
-    ops.absent = malloc(ops.sessions * sizeof *ops.absent);
-    if (ops.done == NULL || ops.absent == NULL)
-        bench_fail("out of memory");
-    for (size_t i = 0; i < ops.sessions; i++) {
-        for (size_t j = 0; j < sizeof ops.absent[i]; j += sizeof(uint64_t)) {
-            const uint64_t word = bench_random(&ops.state);
-            memcpy(ops.absent[i] + j, &word, sizeof word);
-        }
+    for (size_t i = 0; i < n; i++) {
+        if (ops.sessions < threads[i])
+            bench_fail("there have to be as many sessions as threads");
     }
-    ops.ctx = bench_context(0);
-    ops.stay = make_sessions(&ops, ops.sessions);
-    ops.come = make_sessions(&ops, ops.extra);
-    fill(&ops);
-    add_and_remove(&ops);
-    look_up(&ops, "hit", true);
-    look_up(&ops, "miss", false);
-    at_capacity(&ops);
-    flush(&ops);
+    prepare(&ops);
+    for (size_t i = 0; i < n; i++) {
+        use_threads(&ops, threads[i]);
+        add_and_remove(&ops);
+        if (argc > 5)
+            continue;
+        look_up(&ops, "hit", true);
+        look_up(&ops, "miss", false);
+        if (remove_apart(&ops))
+            remove_some(&ops);
+    }
+    free_sessions(ops.stay, ops.stays);
+    if (argc <= 5) {
+        /* What stock libssl calls a size of N is N-1 sessions. */
+        SSL_CTX_sess_set_cache_size(ops.ctx, (long)SSL_CTX_sess_number(ops.ctx));
+        for (size_t i = 0; i < n; i++) {
+            use_threads(&ops, threads[i]);
+            at_capacity(&ops);
+        }
+        flush(&ops);
+    }
+    free_sessions(ops.come, ops.extra);
     SSL_CTX_free(ops.ctx);
     free(ops.stay);
     free(ops.come);

@@ -331,18 +331,16 @@ static void close_orderly(struct connection *connection)
     }
 }
 
-static bool run(struct connection *connection, SSL_SESSION *session)
+static bool run(struct connection *connection, SSL_SESSION *session, double due)
 {
-    double start = now_seconds();
-
     if (!open_socket(connection) || !handshake(connection, session))
         return false;
-    connection->outcome->handshake_us = (uint32_t)((now_seconds() - start) * 1e6) + 1;
+    connection->outcome->latency_ns = (uint64_t)((now_seconds() - due) * 1e9) + 1;
     connection->outcome->resumed = SSL_session_reused(connection->ssl) == 1;
     return send_request(connection) && read_answer(connection);
 }
 
-void client_connect(struct client *client, int version, SSL_SESSION *session,
+void client_connect(struct client *client, int version, SSL_SESSION *session, double due,
                     struct outcome *outcome)
 {
     struct connection connection = {
@@ -354,7 +352,7 @@ void client_connect(struct client *client, int version, SSL_SESSION *session,
     };
 
     *outcome = (struct outcome){0};
-    if (run(&connection, session))
+    if (run(&connection, session, due))
         close_orderly(&connection);
     SSL_free(connection.ssl);
     if (connection.fd >= 0)

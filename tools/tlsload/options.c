@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+
+#define CONNECTIONS_MAX 100000000
 
 static const char default_request[] = "GET / HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n";
 
@@ -17,7 +20,14 @@ void options_usage(FILE *out)
         out,
         "usage: tlsload --connect HOST:PORT|unix:PATH [options]\n"
         "  --connections N    connections to make (1000); with --sequence: for each version\n"
+        "  --seconds S        begin connections for so long; the default of N is then no limit\n"
+        "  --rate R           open loop: R arrivals a second at times fixed in advance, however\n"
+        "                     slow the server is; latency counts from those times. An arrival\n"
+        "                     waits while all clients are busy; one that has waited for the\n"
+        "                     time of --timeout after the last arrival is unfinished\n"
+        "  --arrivals KIND    of an open loop: poisson or constant (poisson)\n"
         "  --threads T        clients at once, each with sessions of its own (1)\n"
+        "  --warm             each client first gets a session in each version; uncounted\n"
         "  --tls V            1.2, 1.3 or mix (mix)\n"
         "  --resume PERCENT   share of connections that offer a session (90)\n"
         "  --sequence         for each version: one full handshake, then offer the newest\n"
@@ -29,8 +39,10 @@ void options_usage(FILE *out)
         "  --cipher LIST      cipher list, or TLS 1.3 cipher suites (TLS_...)\n"
         "  --timeout SEC      for one connection (10)\n"
         "  --client-cert FILE --client-key FILE\n"
+        "  --cpu-of PID,...   report the processor time that these processes use meanwhile\n"
         "  --progress         say on stderr how far it is\n"
-        "One JSON object on stdout. Exit status: 0, 1 if a connection failed, 2 for usage.\n");
+        "One JSON object on stdout. Exit status: 0, 1 if a connection failed or did not\n"
+        "finish, 2 for usage.\n");
 }
 
 static bool fail(const char *what, const char *value)
@@ -76,6 +88,19 @@ static bool number(const char *name, const char *text, long min, long max, long 
         return false;
     }
     return true;
+}
+
+static bool fraction(const char *name, const char *text, double max, double *value)
+{
+    char *end;
+
+    *value = strtod(text, &end);
+    /* Also false for NaN. */
+    if (end != text && *end == '\0' && *value > 0 && *value <= max)
+        return true;
+    fprintf(stderr, "tlsload: --%s must be a number above 0 and at most %.0f, not '%s'\n", name,
+            max, text);
+    return false;
 }
 
 static bool resolve_unix(struct options *options, const char *path)
@@ -135,9 +160,48 @@ static bool parse_tls(struct options *options, const char *text)
     return true;
 }
 
+static bool parse_arrivals(struct options *options, const char *text)
+{
+    options->constant = strcmp(text, "constant") == 0;
+    if (!options->constant && strcmp(text, "poisson") != 0)
+        return fail("--arrivals must be poisson or constant, not", text);
+    return true;
+}
+
+/* A list of process numbers with commas between. */
+static bool parse_pids(struct options *options, const char *text)
+{
+    const char *at = text;
+    size_t most = 1;
+
+    for (; *at != '\0'; at++)
+        most += *at == ',';
+    free(options->cpu_of);
+    options->cpu_of_len = 0;
+    options->cpu_of = calloc(most, sizeof(*options->cpu_of));
+    if (options->cpu_of == NULL)
+        return fail("memory", "none left");
+    for (at = text;; at++) {
+        char *end;
+        long pid = strtol(at, &end, 10);
+
+        if (end == at || pid < 1 || pid > INT_MAX || (*end != ',' && *end != '\0'))
+            return fail("--cpu-of must be process numbers with commas between, not", text);
+        options->cpu_of[options->cpu_of_len++] = (pid_t)pid;
+        at = end;
+        if (*at == '\0')
+            return true;
+    }
+}
+
 static const struct option names[] = {
     {"connect", required_argument, NULL, 'c'},
     {"connections", required_argument, NULL, 'n'},
+    {"seconds", required_argument, NULL, 'd'},
+    {"rate", required_argument, NULL, 'a'},
+    {"arrivals", required_argument, NULL, 'A'},
+    {"warm", no_argument, NULL, 'w'},
+    {"cpu-of", required_argument, NULL, 'P'},
     {"threads", required_argument, NULL, 't'},
     {"tls", required_argument, NULL, 'v'},
     {"resume", required_argument, NULL, 'r'},
@@ -163,7 +227,18 @@ static bool parse_one(struct options *options, int opt, const char *value, const
         options->connect = value;
         return true;
     case 'n':
-        return number("connections", value, 1, 100000000, &options->connections);
+        return number("connections", value, 1, CONNECTIONS_MAX, &options->connections);
+    case 'd':
+        return fraction("seconds", value, 86400, &options->seconds);
+    case 'a':
+        return fraction("rate", value, 10000000, &options->rate);
+    case 'A':
+        return parse_arrivals(options, value);
+    case 'w':
+        options->warm = true;
+        return true;
+    case 'P':
+        return parse_pids(options, value);
     case 't':
         if (!number("threads", value, 1, 1024, &n))
             return false;
@@ -210,13 +285,12 @@ static bool parse_one(struct options *options, int opt, const char *value, const
     }
 }
 
-bool options_parse(struct options *options, int argc, char **argv)
+static bool parse_all(struct options *options, int argc, char **argv)
 {
     const char *request = default_request;
     int opt;
 
     *options = (struct options){
-        .connections = 1000,
         .threads = 1,
         .tls = {true, true},
         .resume_percent = 90,
@@ -233,20 +307,30 @@ bool options_parse(struct options *options, int argc, char **argv)
         return fail("missing option", "--connect");
     if ((options->client_cert == NULL) != (options->client_key == NULL))
         return fail("--client-cert and --client-key", "one is missing");
+    if (options->sequence && (options->seconds > 0 || options->rate > 0))
+        return fail("--sequence", "not with --seconds or --rate");
     if (options->sequence)
         options->threads = 1;
+    if (options->connections == 0)
+        options->connections = options->seconds > 0 ? CONNECTIONS_MAX : 1000;
     options->request = unescape(request, &options->request_len);
     if (options->request == NULL)
         return fail("memory", "none left");
-    if (!resolve(options)) {
-        options_free(options);
-        return false;
-    }
-    return true;
+    return resolve(options);
+}
+
+bool options_parse(struct options *options, int argc, char **argv)
+{
+    if (parse_all(options, argc, argv))
+        return true;
+    options_free(options);
+    return false;
 }
 
 void options_free(struct options *options)
 {
     free(options->request);
+    free(options->cpu_of);
     options->request = NULL;
+    options->cpu_of = NULL;
 }

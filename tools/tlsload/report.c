@@ -22,30 +22,27 @@ struct counts {
 
 struct report {
     pthread_mutex_t lock;
-    long connections, done, failed, said, said_resumed;
+    struct bounds bounds;
+    long done, failed, said, said_resumed, unfinished;
     struct counts version[TLS_VERSIONS];
     struct reason reason[REASONS_MAX];
     int reasons;
-    uint32_t *latency; /* of the handshakes that ended well, in microseconds */
-    long latencies;
-    int progress_steps; /* lines of progress printed */
+    long handshakes;     /* that ended well */
+    struct hist latency; /* of those, and of unfinished arrivals as far as it is known */
+    struct hist lag;     /* of an open loop */
+    int progress_steps;  /* lines of progress printed */
 };
 
-struct report *report_new(long connections, bool histories)
+struct report *report_new(const struct bounds *bounds)
 {
     struct report *report = calloc(1, sizeof(*report));
 
     if (report == NULL)
         return NULL;
     pthread_mutex_init(&report->lock, NULL);
-    report->connections = connections;
-    report->latency = calloc((size_t)connections, sizeof(*report->latency));
-    if (report->latency == NULL) {
-        report_free(report);
-        return NULL;
-    }
-    for (int i = 0; histories && i < TLS_VERSIONS; i++) {
-        report->version[i].history = calloc((size_t)connections + 1, 1);
+    report->bounds = *bounds;
+    for (int i = 0; bounds->histories && i < TLS_VERSIONS; i++) {
+        report->version[i].history = calloc((size_t)bounds->connections + 1, 1);
         if (report->version[i].history == NULL) {
             report_free(report);
             return NULL;
@@ -60,7 +57,6 @@ void report_free(struct report *report)
         return;
     for (int i = 0; i < TLS_VERSIONS; i++)
         free(report->version[i].history);
-    free(report->latency);
     pthread_mutex_destroy(&report->lock);
     free(report);
 }
@@ -108,8 +104,32 @@ void report_add(struct report *report, int version, const struct outcome *outcom
         counts->history[counts->history_len++] = letter;
     report->said += outcome->said;
     report->said_resumed += outcome->said && outcome->resumed;
-    if (outcome->handshake_us > 0)
-        report->latency[report->latencies++] = outcome->handshake_us;
+    if (outcome->latency_ns > 0) {
+        report->handshakes++;
+        hist_add(&report->latency, outcome->latency_ns);
+    }
+    pthread_mutex_unlock(&report->lock);
+}
+
+static uint64_t nanoseconds(double seconds)
+{
+    return seconds > 0 ? (uint64_t)(seconds * 1e9) : 0;
+}
+
+void report_lag(struct report *report, double seconds)
+{
+    pthread_mutex_lock(&report->lock);
+    hist_add(&report->lag, nanoseconds(seconds));
+    pthread_mutex_unlock(&report->lock);
+}
+
+/* It counts as if it had been served now, which is better than the truth, but not as if it had
+ * never come. */
+void report_unfinished(struct report *report, double seconds)
+{
+    pthread_mutex_lock(&report->lock);
+    report->unfinished++;
+    hist_add(&report->latency, nanoseconds(seconds));
     pthread_mutex_unlock(&report->lock);
 }
 
@@ -118,9 +138,19 @@ long report_failed(struct report *report)
     long failed;
 
     pthread_mutex_lock(&report->lock);
-    failed = report->failed;
+    failed = report->failed + report->unfinished;
     pthread_mutex_unlock(&report->lock);
     return failed;
+}
+
+/* How much of the run is behind, from 0 to 1. */
+static double share_done(const struct report *report, long done, double seconds)
+{
+    double share = (double)done / (double)report->bounds.connections;
+
+    if (report->bounds.seconds > 0 && seconds / report->bounds.seconds > share)
+        share = seconds / report->bounds.seconds;
+    return share < 1 ? share : 1;
 }
 
 void report_progress(struct report *report, double seconds, bool last)
@@ -128,8 +158,9 @@ void report_progress(struct report *report, double seconds, bool last)
     enum { WIDTH = 30, STEPS = 5 };
     long done, failed, resumed, full;
     bool terminal = isatty(STDERR_FILENO) == 1;
-    char bar[WIDTH + 1];
+    char bar[WIDTH + 1], total[32];
     int step, filled;
+    double share;
 
     pthread_mutex_lock(&report->lock);
     done = report->done;
@@ -137,38 +168,23 @@ void report_progress(struct report *report, double seconds, bool last)
     resumed = report->version[TLS12].resumed + report->version[TLS13].resumed;
     full = report->version[TLS12].full + report->version[TLS13].full;
     pthread_mutex_unlock(&report->lock);
-    step = (int)(done * STEPS / report->connections);
+    share = share_done(report, done, seconds);
+    step = (int)(share * STEPS);
     if (!terminal && step <= report->progress_steps)
         return;
     report->progress_steps = step;
-    filled = (int)(done * WIDTH / report->connections);
+    filled = (int)(share * WIDTH);
     memset(bar, '.', WIDTH);
     memset(bar, '#', (size_t)filled);
     bar[WIDTH] = '\0';
-    fprintf(stderr, "%s[%s] %3ld%% %ld of %ld, %.0f/s, full %ld, resumed %ld, failed %ld%s%s",
-            terminal ? "\r" : "", bar, done * 100 / report->connections, done, report->connections,
+    total[0] = '\0';
+    if (report->bounds.seconds == 0)
+        snprintf(total, sizeof(total), " of %ld", report->bounds.connections);
+    fprintf(stderr, "%s[%s] %3d%% %ld%s, %.0f/s, full %ld, resumed %ld, failed %ld%s%s",
+            terminal ? "\r" : "", bar, (int)(share * 100), done, total,
             seconds > 0 ? (double)done / seconds : 0.0, full, resumed, failed,
             terminal ? "\033[K" : "", last || !terminal ? "\n" : "");
     fflush(stderr);
-}
-
-static int by_value(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-    return (a > b) - (a < b);
-}
-
-/* The latency that `percent` of the handshakes do not exceed, in milliseconds. */
-static double percentile(const struct report *report, double percent)
-{
-    long at = (long)((double)report->latencies * percent / 100.0);
-
-    if (report->latencies == 0)
-        return 0;
-    if (at >= report->latencies)
-        at = report->latencies - 1;
-    return report->latency[at] / 1000.0;
 }
 
 static void print_string(const char *text)
@@ -196,11 +212,17 @@ static void print_version(const char *name, const struct counts *counts)
     putchar('}');
 }
 
-void report_print(struct report *report, double seconds)
+static void print_hist(const char *name, const struct hist *hist)
+{
+    printf(",\"%s\":{\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p99.9\":%.3f,\"max\":%.3f}", name,
+           hist_ms(hist, 50), hist_ms(hist, 90), hist_ms(hist, 99), hist_ms(hist, 99.9),
+           hist_ms(hist, 100));
+}
+
+void report_print(struct report *report, const struct run_facts *facts)
 {
     const struct counts *old = &report->version[TLS12], *new = &report->version[TLS13];
 
-    qsort(report->latency, (size_t)report->latencies, sizeof(*report->latency), by_value);
     printf("{\"connections\":%ld,\"failed\":%ld,\"full\":%ld,\"resumed\":%ld,\"offered\":%ld,"
            "\"refused\":%ld,\"said\":%ld,\"said_resumed\":%ld,\"errors\":{",
            report->done, report->failed, old->full + new->full, old->resumed + new->resumed,
@@ -212,10 +234,16 @@ void report_print(struct report *report, double seconds)
         print_string(report->reason[i].text);
         printf(":%ld", report->reason[i].count);
     }
-    printf("},\"seconds\":%.3f,\"handshakes_per_second\":%.1f,\"latency_ms\":{\"p50\":%.3f,"
-           "\"p90\":%.3f,\"p99\":%.3f,\"max\":%.3f}",
-           seconds, seconds > 0 ? (double)report->latencies / seconds : 0.0, percentile(report, 50),
-           percentile(report, 90), percentile(report, 99), percentile(report, 100));
+    printf("},\"seconds\":%.3f,\"own_cpu_seconds\":%.6f,\"handshakes_per_second\":%.1f",
+           facts->seconds, facts->own_seconds,
+           facts->seconds > 0 ? (double)report->handshakes / facts->seconds : 0.0);
+    print_hist("latency_ms", &report->latency);
+    if (facts->rate > 0) {
+        printf(",\"rate\":%.1f,\"unfinished\":%ld", facts->rate, report->unfinished);
+        print_hist("lag_ms", &report->lag);
+    }
+    if (facts->cpu_seconds >= 0)
+        printf(",\"cpu_seconds\":%.6f", facts->cpu_seconds);
     print_version("tls12", old);
     print_version("tls13", new);
     printf("}\n");

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <openssl/ssl.h>
 
@@ -23,6 +24,12 @@ struct options {
     struct sockaddr_storage address;
     socklen_t address_len;
     long connections;
+    double seconds; /* of the load, without a warm-up; 0: no limit */
+    double rate;    /* arrivals a second of an open loop; 0: a closed loop */
+    bool constant;  /* arrivals at equal distances, not those of a Poisson process */
+    bool warm;      /* each client begins with sessions */
+    pid_t *cpu_of;  /* processes whose processor time is reported */
+    int cpu_of_len;
     int threads;
     bool tls[TLS_VERSIONS];
     int resume_percent;
@@ -67,9 +74,9 @@ struct outcome {
     bool failed;
     bool offered; /* the client offered a session */
     bool resumed;
-    bool said; /* the answer has the text of --says */
-    uint32_t handshake_us;
-    char reason[128]; /* of the failure */
+    bool said;           /* the answer has the text of --says */
+    uint64_t latency_ns; /* until the handshake was done; 0 if it was not */
+    char reason[128];    /* of the failure */
 };
 
 /* A client: the state of one thread. */
@@ -85,18 +92,73 @@ bool client_init(struct client *client, const struct options *options, int numbe
 void client_free(struct client *client);
 uint32_t client_random(struct client *client);
 
-/* Makes one connection, with a session if `session` is not NULL (takes over the reference). */
-void client_connect(struct client *client, int version, SSL_SESSION *session,
+/*
+ * Makes one connection, with a session if `session` is not NULL (takes over the
+ * reference). Its latency counts from `due`, in seconds of the monotonic clock,
+ * even if that has passed by.
+ */
+void client_connect(struct client *client, int version, SSL_SESSION *session, double due,
                     struct outcome *outcome);
+
+/* Durations in classes; all zero is an empty one. */
+#define HIST_CLASSES 7424
+struct hist {
+    uint64_t count[HIST_CLASSES];
+    uint64_t total, max;
+};
+
+void hist_add(struct hist *hist, uint64_t ns);
+/* The duration that `percent` of all do not exceed, in milliseconds; 0 of an empty one. */
+double hist_ms(const struct hist *hist, double percent);
+
+/* When the connections of an open loop are to begin, in seconds after its start. */
+struct schedule {
+    double *due;
+    long arrivals;
+    double last; /* the last of `due` */
+};
+
+/* False if there is no memory. */
+bool schedule_init(struct schedule *schedule, const struct options *options);
+void schedule_free(struct schedule *schedule);
+
+/* Sleeps until a moment of the monotonic clock. */
+void sleep_until(double seconds);
+
+/* How a run is bounded, for its report. */
+struct bounds {
+    long connections;
+    double seconds; /* 0: by the connections alone */
+    bool histories; /* a letter is kept for each connection */
+};
 
 /* The sums over all connections; safe to use from all threads. */
 struct report;
-struct report *report_new(long connections, bool histories);
+struct report *report_new(const struct bounds *bounds);
 void report_free(struct report *report);
 void report_add(struct report *report, int version, const struct outcome *outcome);
-long report_failed(struct report *report);
+/* Notes how much after its time a connection of an open loop began. */
+void report_lag(struct report *report, double seconds);
+/* Notes an arrival that was given up, after so many seconds, before it began. */
+void report_unfinished(struct report *report, double seconds);
+long report_failed(struct report *report); /* unfinished ones included */
 void report_progress(struct report *report, double seconds, bool last);
-void report_print(struct report *report, double seconds); /* JSON on stdout */
+
+/* What is known of a run beside its connections. */
+struct run_facts {
+    double seconds;
+    double own_seconds; /* processor time of this program meanwhile */
+    double rate;        /* of arrivals; 0: closed loop */
+    double cpu_seconds; /* of the processes of --cpu-of; negative: none */
+};
+
+void report_print(struct report *report, const struct run_facts *facts); /* JSON on stdout */
+
+/*
+ * The processor time that the processes have used, with all their threads, in
+ * seconds. Negative, with a message, if one of them is gone.
+ */
+double cpu_seconds(const pid_t *pids, int len);
 
 /* Seconds of the monotonic clock. */
 double now_seconds(void);

@@ -34,8 +34,17 @@ type result struct {
 	SaidResumed int            `json:"said_resumed"`
 	Errors      map[string]int `json:"errors"`
 	Rate        float64        `json:"handshakes_per_second"`
-	TLS12       share          `json:"tls12"`
-	TLS13       share          `json:"tls13"`
+	Seconds     float64        `json:"seconds"`
+	// Of latencies, in milliseconds, by name: p50, p90, p99, p99.9, max.
+	Latency map[string]float64 `json:"latency_ms"`
+	// Of an open loop: arrivals a second, what never began, and how late the others did.
+	Arrivals   float64            `json:"rate"`
+	Unfinished int                `json:"unfinished"`
+	Lag        map[string]float64 `json:"lag_ms"`
+	// Processor time of the processes watched, in seconds.
+	CPU   float64 `json:"cpu_seconds"`
+	TLS12 share   `json:"tls12"`
+	TLS13 share   `json:"tls13"`
 }
 
 // taken is the share of offered sessions that the server resumed.

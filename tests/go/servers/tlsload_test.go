@@ -72,14 +72,22 @@ func TestTlsload_failures(t *testing.T) {
 func TestTlsload_usage(t *testing.T) {
 	program := fromEnv(t, "SESSCACHE_TLSLOAD", tlsload)
 	for args, status := range map[string]int{
-		"--help":                            0,
-		"":                                  2,
-		"--connect":                         2,
-		"--connect 127.0.0.1":               2,
-		"--connect 127.0.0.1:1 --tls 1.1":   2,
-		"--connect 127.0.0.1:1 --threads 0": 2,
-		"--connect 127.0.0.1:1 more":        2,
-		"--unheard":                         2,
+		"--help":                                       0,
+		"":                                             2,
+		"--connect":                                    2,
+		"--connect 127.0.0.1":                          2,
+		"--connect 127.0.0.1:1 --tls 1.1":              2,
+		"--connect 127.0.0.1:1 --threads 0":            2,
+		"--connect 127.0.0.1:1 more":                   2,
+		"--unheard":                                    2,
+		"--connect 127.0.0.1:1 --rate 0":               2,
+		"--connect 127.0.0.1:1 --rate nan":             2,
+		"--connect 127.0.0.1:1 --seconds x":            2,
+		"--connect 127.0.0.1:1 --arrivals on-time":     2,
+		"--connect 127.0.0.1:1 --cpu-of 1,,2":          2,
+		"--connect 127.0.0.1:1 --cpu-of init":          2,
+		"--connect 127.0.0.1:1 --sequence --rate 10":   2,
+		"--connect 127.0.0.1:1 --sequence --seconds 1": 2,
 	} {
 		t.Run(args, func(t *testing.T) {
 			cmd := exec.Command(program, strings.Fields(args)...)

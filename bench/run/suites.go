@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/libsesscache/libsesscache/bench/measure"
+)
+
+// The rivals of a handshake, beside stock libssl's internal cache.
+const (
+	external = "external" // the application's cache, behind the callbacks of stock libssl
+	better   = "better"   // in each round the better of stock and external
+)
+
+// suite is a part of the benchmark with a file of results of its own.
+type suite struct {
+	name    string
+	run     func(ctx context.Context, r runner) ([]measure.Measurement, error)
+	compare func([]measure.Measurement) []measure.Comparison
+	forms   []form
+	plots   []plotting
+}
+
+// tables are those of the suite that have a line.
+func (s suite) tables(comparisons []measure.Comparison) []table {
+	var tables []table
+	for _, f := range s.forms {
+		if t := f.table(comparisons); len(t.rows) > 0 {
+			tables = append(tables, t)
+		}
+	}
+	return tables
+}
+
+// suites are run in this order.
+var suites = []suite{
+	{"ops", runOps, withStock, []form{opsForm, curveForm}, []plotting{opsPlot, curvePlot}},
+	{"flush", runFlush, withStock, []form{flushForm}, []plotting{flushPlot}},
+	{"handshake", runHandshake, withAll, []form{handshakeForm}, []plotting{handshakePlot}},
+	{"memory", runMemory, withStock, []form{memoryForm}, nil},
+	{"servers", runServers, withStockEach, []form{serversForm, workersForm}, []plotting{serversPlot}},
+}
+
+// withStock compares the library with stock libssl.
+func withStock(measurements []measure.Measurement) []measure.Comparison {
+	return measure.Compare(measurements, measure.Stock, measure.Library)
+}
+
+// withAll compares it with the application's cache too, and with the better of the two.
+func withAll(measurements []measure.Measurement) []measure.Comparison {
+	all := append(slices.Clone(measurements), betterOf(measurements, measure.Stock, external)...)
+	var comparisons []measure.Comparison
+	for _, base := range []string{measure.Stock, external, better} {
+		comparisons = append(comparisons, measure.Compare(all, base, measure.Library)...)
+	}
+	return comparisons
+}
+
+// betterOf is a side made of two: of each round that both have, the better of
+// each value, which is the higher of what is counted by second and the lower of
+// times.
+func betterOf(measurements []measure.Measurement, a, b string) []measure.Measurement {
+	var result []measure.Measurement
+	for _, left := range measurements {
+		other := slices.IndexFunc(measurements, func(m measure.Measurement) bool {
+			return m.Side == b && m.Round == left.Round && m.Key() == left.Key()
+		})
+		if left.Side != a || other < 0 {
+			continue
+		}
+		values := map[string]float64{}
+		for name, value := range left.Values {
+			choose := func(x, y float64) float64 { return min(x, y) }
+			if strings.HasSuffix(name, "_per_second") {
+				choose = func(x, y float64) float64 { return max(x, y) }
+			}
+			if second, found := measurements[other].Values[name]; found {
+				values[name] = choose(value, second)
+			}
+		}
+		left.Side, left.Params, left.Values = better, maps.Clone(left.Params), values
+		result = append(result, left)
+	}
+	return result
+}
+
+// The sizes of the matrix; the curve has more.
+var (
+	opsSizes   = []int{1000, 20000}
+	curveSizes = []int{2000, 5000, 10000, 50000, 100000}
+)
+
+const million = 1000000
+
+func runOps(ctx context.Context, r runner) ([]measure.Measurement, error) {
+	number, milliseconds, rounds, within := "1,2,4", "80", 5, 170*time.Second
+	points := curveSizes
+	if r.quick {
+		number, milliseconds, rounds, within = "1,2", "40", 2, 25*time.Second
+		points = []int{5000}
+	}
+	var configurations []configuration
+	for _, timeouts := range []string{"equal", "random"} {
+		for _, size := range opsSizes {
+			configurations = append(configurations, both("ops", rounds, number, fmt.Sprint(size), timeouts, milliseconds))
+		}
+		if !r.quick {
+			configurations = append(configurations, both("ops", 2, number, fmt.Sprint(million), timeouts, milliseconds))
+		}
+	}
+	for _, size := range points {
+		configurations = append(configurations, both("ops", min(rounds, 3), "1", fmt.Sprint(size), "random", milliseconds, "add"))
+	}
+	return r.turns(ctx, within, configurations)
+}
+
+var opsForm = form{
+	section: "ops", title: "Operations, time of a call in each thread",
+	columns: []column{{"op", "operation"}, {"timeouts", "timeouts"}, {"sessions", "sessions"}, {"threads", "threads"}},
+	figures: []figure{{"ns", "time"}},
+	keep: func(c measure.Comparison) bool {
+		return slices.Contains(opsSizes, int(sessions(c.Params))) || sessions(c.Params) == million
+	},
+}
+
+// inCurve chooses the adds whose time by number of sessions is a curve.
+func inCurve(c measure.Comparison) bool {
+	return c.Value == "ns" && isOp(c.Params, "add") && c.Params["timeouts"] == "random" && threads(c.Params) == 1
+}
+
+var curveForm = form{
+	section: "curve", title: "Add with random timeouts, one thread, by number of sessions",
+	columns: []column{{"sessions", "sessions"}}, figures: []figure{{"ns", "time"}}, keep: inCurve,
+}
+
+func runFlush(ctx context.Context, r runner) ([]measure.Measurement, error) {
+	size, rounds, within := fmt.Sprint(million), 3, 100*time.Second
+	if r.quick {
+		size, rounds, within = "100000", 2, 15*time.Second
+	}
+	var configurations []configuration
+	for _, expired := range []string{"all", "half", "none"} {
+		configurations = append(configurations, both("flush", rounds, size, expired, "shuffled"))
+	}
+	if !r.quick {
+		configurations = append(configurations, both("flush", rounds, size, "all"))
+		for _, expired := range []string{"all", "half", "none"} {
+			configurations = append(configurations, both("flush", rounds, "20000", expired, "shuffled"))
+		}
+	}
+	return r.turns(ctx, within, configurations)
+}
+
+var flushForm = form{
+	section: "flush", title: "Flush, and what a second thread waits meanwhile",
+	columns: []column{{"sessions", "sessions"}, {"memory", "in memory"}, {"expired", "expired"}},
+	figures: []figure{
+		{"flush_ns", "flush"}, {"flushed_session_ns", "flush, by session flushed"},
+		{"worst_ns", "any call of the thread, worst"}, {"quiet_worst_ns", "the same without a flush"},
+		{"add_worst_ns", "add, worst"}, {"add_p999_ns", "add, p99.9"}, {"add_p50_ns", "add, p50"},
+		{"lookup_worst_ns", "lookup, worst"}, {"lookup_p999_ns", "lookup, p99.9"}, {"lookup_p50_ns", "lookup, p50"},
+		{"quiet_lookup_p999_ns", "lookup without a flush, p99.9"},
+	},
+}
+
+func runHandshake(ctx context.Context, r runner) ([]measure.Measurement, error) {
+	size, milliseconds, rounds, within := "10000", "600", 5, 170*time.Second
+	if r.quick {
+		size, milliseconds, rounds, within = "2000", "500", 2, 30*time.Second
+	}
+	var configurations []configuration
+	for _, protocol := range []string{"tls12", "tls13"} {
+		internal := []string{protocol, "internal", "1,2", size, milliseconds}
+		configurations = append(configurations, configuration{"handshake", rounds, []side{
+			{measure.Stock, false, internal},
+			{measure.Library, true, internal},
+			{external, false, []string{protocol, "external", "1,2", size, milliseconds}},
+		}})
+	}
+	return r.turns(ctx, within, configurations)
+}
+
+var handshakeForm = form{
+	section: "handshake", title: "Handshakes in one process, over memory",
+	columns: []column{{"protocol", "protocol"}, {"threads", "threads"}},
+	figures: []figure{
+		{"resumed_per_second", "resumed"}, {"resumed_server_p50_ns", "resumed, server's part (p50)"},
+		{"resumed_cpu_ns", "resumed, CPU of both ends"},
+		{"full_per_second", "full"}, {"full_server_p50_ns", "full, server's part (p50)"},
+		{"full_cpu_ns", "full, CPU of both ends"},
+	},
+	// Beside the rivals but stock's own cache, what has a target is enough.
+	keep: func(c measure.Comparison) bool {
+		return c.Base == measure.Stock || strings.HasSuffix(c.Value, "_per_second")
+	},
+}
+
+func runMemory(ctx context.Context, r runner) ([]measure.Measurement, error) {
+	size, rounds, within := fmt.Sprint(million), 2, 40*time.Second
+	if r.quick {
+		size, rounds, within = "100000", 1, 10*time.Second
+	}
+	return r.turns(ctx, within, []configuration{
+		both("memory", rounds, size, "equal"), both("memory", rounds, size, "random"),
+	})
+}
+
+var memoryForm = form{
+	section: "memory", title: "Memory of a process",
+	columns: []column{{"sessions", "sessions"}, {"timeouts", "timeouts"}},
+	figures: []figure{
+		{"session_bytes", "resident, by session"}, {"flushed_session_bytes", "the same after a flush"},
+		{"start_bytes", "resident, once"}, {"first_session_ns", "first session"},
+	},
+}
