@@ -15,6 +15,7 @@ enum {
     index_overflow_chunks = offsetof(struct ssc_index, overflow_chunks),
     index_entry_chunks = offsetof(struct ssc_index, entry_chunks),
     index_place_chunks = offsetof(struct ssc_index, place_chunks),
+    index_earliest = offsetof(struct ssc_index, earliest),
     index_hits = offsetof(struct ssc_index, hits),
     index_misses = offsetof(struct ssc_index, misses),
     index_retired_tail = offsetof(struct ssc_index, retired_tail),
@@ -61,6 +62,7 @@ var (
 	_ = same[unsafe.Offsetof(head.OverflowChunks)-C.index_overflow_chunks]
 	_ = same[unsafe.Offsetof(head.EntryChunks)-C.index_entry_chunks]
 	_ = same[unsafe.Offsetof(head.PlaceChunks)-C.index_place_chunks]
+	_ = same[unsafe.Offsetof(head.Earliest)-C.index_earliest]
 	_ = same[unsafe.Offsetof(head.Hits)-C.index_hits]
 	_ = same[unsafe.Offsetof(head.Misses)-C.index_misses]
 	_ = same[unsafe.Offsetof(head.RetiredTail)-C.index_retired_tail]

@@ -7,16 +7,13 @@
 
 #include "callback.h"
 #include "config.h"
+#include "key.h"
 #include "process.h"
 #include "runtime.h"
 #include "share.h"
 #include "slot.h"
 
 #define WALK_BATCH 64
-#define LOOKUP_TRIES 8
-/* Room for the DER of most sessions, and for that of all with SSCORE_TAKE. */
-#define DER_ROOM 4096
-#define DER_ROOM_TAKE (32 * 1024)
 
 /*
  * A call of libssl's SSL_CTX_remove_session under way in this thread, so that
@@ -37,54 +34,6 @@ bool ssc_cache_in_libssl(void)
     return in_libssl_add;
 }
 
-/* False if there is no such key: the ID is longer than any, or the version is none of TLS. */
-static bool make_key(sscore_key *key, const unsigned char *id, size_t len, int version)
-{
-    if (len > sizeof key->id || (id == NULL && len > 0) || version != (uint16_t)version)
-        return false;
-    if (ssc_likely(len == sizeof key->id)) {
-        memcpy(key->id, id, sizeof key->id);
-    } else {
-        memset(key->id, 0, sizeof key->id);
-        if (len > 0)
-            memcpy(key->id, id, len);
-    }
-    key->version = (uint16_t)version;
-    key->id_len = (uint8_t)len;
-    key->zero = 0;
-    return true;
-}
-
-static bool key_of(const SSL_SESSION *sess, sscore_key *key)
-{
-    const struct ssc_libssl *real = ssc_libssl();
-    unsigned int len = 0;
-    const unsigned char *id = real->SSL_SESSION_get_id(sess, &len);
-
-    return make_key(key, id, len, real->SSL_SESSION_get_protocol_version(sess));
-}
-
-/* From 3.3 on libssl counts nanoseconds in 64 bits; so many seconds are beyond them. */
-#define NANOSECOND_RANGE ((int64_t)(UINT64_MAX / 1000000000u))
-
-/*
- * The last second of the session's life. A sum beyond the range of libssl's
- * clock never comes; nor, from 3.0 on, does that of a session from before 1970.
- */
-static int64_t expiry_of(const SSL_SESSION *sess)
-{
-    const struct ssc_libssl *real = ssc_libssl();
-    const int64_t time = real->SSL_SESSION_get_time(sess);
-    const int64_t timeout = real->SSL_SESSION_get_timeout(sess);
-    int64_t expiry;
-
-    if (time < 0 || __builtin_add_overflow(time, timeout > 0 ? timeout : 0, &expiry))
-        return SSCORE_NEVER;
-    if (real->SSL_SESSION_set_time_ex != NULL && expiry >= NANOSECOND_RANGE)
-        return SSCORE_NEVER;
-    return expiry;
-}
-
 /* libssl alone can mark a session as not resumable, and only its remove function does. */
 static void mark_not_resumable(struct ssc_ctx *rec, SSL_SESSION *sess)
 {
@@ -96,11 +45,9 @@ static void mark_not_resumable(struct ssc_ctx *rec, SSL_SESSION *sess)
     removal = outer;
 }
 
-/* Ends a session that the core displaced: mark, callback, reference. */
-static void drop(struct ssc_ctx *rec, sscore_ref ref)
+/* Ends a session that was displaced, whose slot is closed: mark, callback, reference. */
+static void end(struct ssc_ctx *rec, sscore_ref ref, SSL_SESSION *sess)
 {
-    SSL_SESSION *sess = ssc_slot_close(ref);
-
     if (sess == NULL)
         return;
     /* What only takeover kept, the application never had in the cache. It is
@@ -114,13 +61,33 @@ static void drop(struct ssc_ctx *rec, sscore_ref ref)
     ssc_slot_release(ref);
 }
 
+void ssc_cache_drop(struct ssc_ctx *rec, sscore_ref ref)
+{
+    end(rec, ref, ssc_slot_close(ref));
+}
+
+/*
+ * Ends a session for which the table has no room. If the workers have it in
+ * their region it stays in the cache: nobody is told, and nothing is marked.
+ */
+static void evict(struct ssc_ctx *rec, sscore_ref ref)
+{
+    SSL_SESSION *sess = ssc_ctx_overflows(rec) ? ssc_slot_close(ref) : NULL;
+
+    if (sess != NULL && ssc_share_fits(sess)) {
+        ssc_slot_release(ref);
+        return;
+    }
+    atomic_fetch_add(&rec->cache_full, 1);
+    end(rec, ref, sess != NULL ? sess : ssc_slot_close(ref));
+}
+
 static void drop_evicted(struct ssc_ctx *rec, sscore_table table, sscore_displaced *displaced)
 {
     for (;;) {
         const uint32_t more = displaced->more;
-        atomic_fetch_add(&rec->cache_full, (long)displaced->evicted_len);
         for (uint32_t i = 0; i < displaced->evicted_len; i++)
-            drop(rec, displaced->evicted[i]);
+            evict(rec, displaced->evicted[i]);
         if (!more)
             return;
         sscore_evict(table, displaced);
@@ -133,7 +100,7 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
     sscore_key key;
 
     /* libssl adds a session without an ID, but never removes it. */
-    if (!key_of(sess, &key) || key.id_len == 0)
+    if (!ssc_key_of(sess, &key) || key.id_len == 0)
         return;
     in_libssl_add = true;
     ssc_libssl()->SSL_CTX_add_session(rec->ctx, sess);
@@ -143,14 +110,14 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
         mark_not_resumable(rec, sess);
 }
 
-/* Stores the session, and shares it as the record says. */
-static int add(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess, sscore_record *record)
+int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
+                    sscore_record *record)
 {
     const struct ssc_libssl *real = ssc_libssl();
     sscore_displaced displaced;
     sscore_key key;
 
-    if (!key_of(sess, &key))
+    if (!ssc_key_of(sess, &key))
         return 0;
     real->SSL_SESSION_up_ref(sess);
     const sscore_ref ref = ssc_slot_new(sess, ssc_ctx_table(rec)->number);
@@ -160,7 +127,7 @@ static int add(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess, sscor
     }
     ssc_index_prefetch(ssc_ctx_table(rec)->index, &key, false);
     switch (sscore_add(table, &key, ref, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL),
-                       expiry_of(sess), record, &displaced)) {
+                       ssc_key_expiry(sess), record, &displaced)) {
     case SSCORE_REPLACED:
         /* Both are the same session, says the manual: no mark, no callback. */
         if (ssc_slot_close(displaced.replaced) != NULL)
@@ -185,6 +152,7 @@ int ssc_cache_add(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32
     sscore_record record;
     int stored = 0;
 
+    ssc_key_prefetch(sess);
     if (!ssc_runtime_start()) {
         ssc_ctx_detach(rec);
         return real->SSL_CTX_add_session(rec->ctx, sess);
@@ -196,9 +164,10 @@ int ssc_cache_add(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32
         if ((atomic_load_explicit(&rec->mode, memory_order_relaxed) & SSL_SESS_CACHE_UPDATE_TIME) !=
             0)
             ssc_libssl_set_time(real, sess, time(NULL));
-        const bool shared = ssc_share_encode(ssl, sess, caches, &record);
-        stored = add(rec, table, sess, shared ? &record : NULL);
-        ssc_share_wipe(&record);
+        const bool shared = caches != 0 && ssc_share_encode(ssl, sess, caches, &record);
+        stored = ssc_cache_store(rec, table, sess, shared ? &record : NULL);
+        if (shared)
+            ssc_share_wipe(&record);
     }
     errno = saved_errno;
     return stored;
@@ -211,155 +180,11 @@ void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uin
     sscore_record record;
     sscore_key key;
 
-    if (caches != 0 && key_of(sess, &key) && ssc_share_encode(ssl, sess, caches, &record)) {
-        sscore_share(table, &key, (int64_t)time(NULL), expiry_of(sess), &record);
+    if (caches != 0 && ssc_key_of(sess, &key) && ssc_share_encode(ssl, sess, caches, &record)) {
+        sscore_share(table, &key, (int64_t)time(NULL), ssc_key_expiry(sess), &record);
         ssc_share_wipe(&record);
     }
     errno = saved_errno;
-}
-
-/* Makes a session of what another process shared, and stores it here too. */
-static SSL_SESSION *promote(struct ssc_ctx *rec, sscore_table table, const SSL *ssl,
-                            const sscore_key *key, const sscore_query *query)
-{
-    sscore_record stamp = {.stamp = query->stamp, .stamped = 1};
-    SSL_SESSION *sess = ssc_share_decode(ssl, key, query->der, query->der_len);
-    const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
-
-    if (sess != NULL && (ssc_config()->takeover || (mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0))
-        add(rec, table, sess, &stamp);
-    return sess;
-}
-
-/* One question to the core; *again if the answer was overtaken or does not fit into the room. */
-static SSL_SESSION *look(struct ssc_ctx *rec, sscore_table table, const SSL *ssl, sscore_key *key,
-                         sscore_query *query, bool *again)
-{
-    uint8_t here[DER_ROOM];
-    SSL_SESSION *sess = NULL;
-
-    *again = false;
-    query->der = query->room > sizeof here ? malloc(query->room) : here;
-    if (query->der == NULL)
-        return NULL;
-    const int32_t verdict = sscore_lookup(table, key, (int64_t)time(NULL), query);
-    /* First: libssl marks by ID, and what is found elsewhere has the same one. */
-    if (query->revoked != 0)
-        drop(rec, query->revoked);
-    switch (verdict) {
-    case SSCORE_HIT:
-    case SSCORE_STALE:
-        /* A session that is replaced between the core's answer and our reference
-         * is looked up again; one that was removed is then a miss. */
-        sess = ssc_slot_get1(query->ref);
-        *again = sess == NULL;
-        break;
-    case SSCORE_SHARED:
-    case SSCORE_STORED:
-        sess = promote(rec, table, ssl, key, query);
-        explicit_bzero(query->der, query->der_len);
-        break;
-    case SSCORE_ROOM:
-        *again = true;
-        break;
-    default:
-        break;
-    }
-    if (query->der != here)
-        free(query->der);
-    if (verdict == SSCORE_ROOM)
-        query->room = query->der_len;
-    return sess;
-}
-
-/*
- * A session of the table, found without a crossing; *sure if the answer is the
- * core's, counted, be it that there is none.
- */
-static SSL_SESSION *look_here(struct ssc_ctx *rec, const sscore_key *key, uint32_t caches,
-                              bool *sure)
-{
-    struct ssc_index *index = ssc_ctx_table(rec)->index;
-    SSL_SESSION *sess = NULL;
-    struct ssc_index_item item;
-
-    *sure = false;
-    switch (ssc_index_find(index, key, &item)) {
-    case SSC_INDEX_FOUND:
-        /* What can be used once has to be taken from all processes; what has
-         * expired is the core's to count. */
-        if ((caches & SSCORE_TAKE) != 0 || (sess = ssc_slot_get1(item.ref)) == NULL)
-            return NULL;
-        if (expiry_of(sess) < (int64_t)time(NULL)) {
-            ssc_libssl()->SSL_SESSION_free(sess);
-            return NULL;
-        }
-        atomic_fetch_add_explicit(&index->hits, 1, memory_order_relaxed);
-        ssc_count(core.lookups, 1);
-        ssc_count(core.hits, 1);
-        break;
-    case SSC_INDEX_ABSENT:
-        if (caches != 0)
-            return NULL;
-        atomic_fetch_add_explicit(&index->misses, 1, memory_order_relaxed);
-        ssc_count(core.lookups, 1);
-        ssc_count(core.misses, 1);
-        break;
-    default:
-        return NULL;
-    }
-    *sure = true;
-    return sess;
-}
-
-SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const SSL *ssl, const unsigned char *id,
-                              size_t len, uint32_t caches)
-{
-    const int saved_errno = errno;
-    const sscore_table table = ssc_share_core(rec, &caches);
-    sscore_query query = {.caches = caches};
-    uint8_t *certificate = NULL;
-    SSL_SESSION *sess = NULL;
-    bool again = table != 0;
-    sscore_key key;
-
-    if (caches != 0)
-        query.room = (caches & SSCORE_TAKE) != 0 ? DER_ROOM_TAKE : DER_ROOM;
-    if (!make_key(&key, id, len, ssc_libssl()->SSL_version(ssl)))
-        again = false;
-    if (again) {
-        bool sure;
-        sess = look_here(rec, &key, caches, &sure);
-        again = !sure;
-    }
-    if (again && (caches & SSCORE_BIND) != 0)
-        query.certificate_len = ssc_share_certificate(ssl, &certificate);
-    query.certificate = certificate;
-    for (int i = 0; again && i < LOOKUP_TRIES; i++)
-        sess = look(rec, table, ssl, &key, &query, &again);
-    if (certificate != NULL)
-        ssc_libssl()->CRYPTO_free(certificate, __FILE__, __LINE__);
-    errno = saved_errno;
-    return sess;
-}
-
-bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version,
-                        uint32_t caches)
-{
-    const int saved_errno = errno;
-    const sscore_table table = ssc_share_core(rec, &caches);
-    struct ssc_index_item item;
-    sscore_key key;
-
-    if (table == 0 || !make_key(&key, id, len, version))
-        return false;
-    enum ssc_index_answer answer = ssc_index_find(ssc_ctx_table(rec)->index, &key, &item);
-    if (answer == SSC_INDEX_UNSURE || (answer == SSC_INDEX_FOUND && !ssc_slot_open(item.ref)) ||
-        (answer == SSC_INDEX_ABSENT && caches != 0))
-        answer = sscore_contains(table, &key, (int64_t)time(NULL), caches) != 0 ? SSC_INDEX_FOUND
-                                                                                : SSC_INDEX_ABSENT;
-    errno = saved_errno;
-    return answer == SSC_INDEX_FOUND;
 }
 
 int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
@@ -367,6 +192,7 @@ int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
     struct removal frame = {.ctx = rec->ctx, .sess = sess, .asked = asked};
     struct removal *outer = removal;
 
+    ssc_key_prefetch(sess);
     removal = &frame;
     ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
     removal = outer;
@@ -390,7 +216,7 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, sscore_key *key, i
         return false;
     SSL_SESSION *sess = there == SSC_INDEX_FOUND ? ssc_slot_close(item.ref) : NULL;
     if (sess != NULL) {
-        const bool expired = expiry_of(sess) < now;
+        const bool expired = ssc_key_expiry(sess) < now;
         sscore_ref removed;
         *ref = item.ref;
         if (ssc_index_retire(index, &item, expired)) {
@@ -436,8 +262,8 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
         (frame == NULL || !frame->asked))
         caches = 0;
     const sscore_table table = ssc_share_core(rec, &caches);
-    if (table != 0 && key_of(sess, &key) &&
-        take_out(rec, table, &key, expiry_of(sess), caches, &ref)) {
+    if (table != 0 && ssc_key_of(sess, &key) &&
+        take_out(rec, table, &key, ssc_key_expiry(sess), caches, &ref)) {
         if (frame != NULL) {
             frame->found = true;
             /* Another thread may have added it to libssl's copy since libssl
@@ -460,7 +286,7 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
     sscore_key key;
     sscore_ref ref;
 
-    if (table != 0 && key_of(sess, &key) &&
+    if (table != 0 && ssc_key_of(sess, &key) &&
         sscore_remove(table, &key, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL), 0, 0, &ref)) {
         if (ssc_slot_close(ref) == NULL) {
             errno = saved_errno;
@@ -494,9 +320,13 @@ void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all, uint32_t caches)
 {
     const int saved_errno = errno;
     const sscore_table table = ssc_share_core(rec, &caches);
+    const int64_t now = (int64_t)time(NULL);
 
-    if (table != 0 && ssc_runtime_running())
-        walk(rec, sscore_flush(table, tm, all, (int64_t)time(NULL), caches), drop);
+    /* Most flushes find nothing; the region has none for what expires by itself. */
+    if (table != 0 && ssc_runtime_running() &&
+        (all || atomic_load(&ssc_ctx_table(rec)->index->earliest) < tm ||
+         (caches != 0 && tm > now)))
+        walk(rec, sscore_flush(table, tm, all, now, caches), ssc_cache_drop);
     errno = saved_errno;
 }
 
@@ -518,9 +348,9 @@ void ssc_cache_moved(SSL_SESSION *sess)
     const int saved_errno = errno;
     sscore_key key;
 
-    if (ssc_runtime_running() && key_of(sess, &key)) {
+    if (ssc_runtime_running() && ssc_key_of(sess, &key)) {
         ssc_caller_enter();
-        sscore_touch(&key, (uint64_t)(uintptr_t)sess, expiry_of(sess));
+        sscore_touch(&key, (uint64_t)(uintptr_t)sess, ssc_key_expiry(sess));
     }
     errno = saved_errno;
 }
@@ -553,6 +383,7 @@ void ssc_cache_mirror(struct ssc_ctx *rec)
         return;
     /* The core decides what is evicted; libssl's copy has no limit of its own. */
     ssc_libssl()->SSL_CTX_ctrl(rec->ctx, SSC_CTRL_SET_SESS_CACHE_SIZE, 0, NULL);
+    ssc_ctx_apply_capacity(rec);
     if (table != 0)
         walk(rec, sscore_snapshot(table), mirror_ref);
 }

@@ -23,6 +23,13 @@ int ssc_cache_add(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32
 void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32_t caches);
 
 /*
+ * ssc_cache_store stores the session in the table of the core, and shares it as
+ * the record says (NULL: not): 1 or 0 as ssc_cache_add.
+ */
+int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
+                    sscore_record *record);
+
+/*
  * ssc_cache_lookup returns the session that `ssl` is asked to resume, with a
  * reference for the caller, or NULL. It may have expired: that is for libssl to
  * say, which counts it. What is found in `caches` is stored here too. With
@@ -44,6 +51,9 @@ int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked);
 
 /* ssc_cache_removed: libssl removes `sess` (or was asked to by ssc_cache_remove). */
 void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess);
+
+/* ssc_cache_drop ends a session that the core displaced: mark, callback, reference. */
+void ssc_cache_drop(struct ssc_ctx *rec, sscore_ref ref);
 
 /* ssc_cache_withdraw takes this very object out again, without mark or callback. */
 void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess);

@@ -8,11 +8,17 @@
 #include "config.h"
 #include "process.h"
 #include "runtime.h"
+#include "share.h"
 #include "slot.h"
 #include "trampoline.h"
 
 /* What libssl's SSL_SESSION_CACHE_MAX_SIZE_DEFAULT is. */
 #define DEFAULT_SIZE 20480
+/*
+ * What a table holds whose sessions the workers have in their region too. A
+ * session costs a kilobyte as an object, in each process, and 200 bytes there.
+ */
+#define OWN_SIZE 2048
 
 static _Atomic int ctx_index = -1;          /* SSL_CTX: struct ssc_ctx */
 static _Atomic int ssl_ctx_index = -1;      /* SSL: the SSL_CTX it was made from */
@@ -323,12 +329,34 @@ bool ssc_ctx_kept_by_takeover(struct ssc_ctx *rec)
            ((mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) != 0 || (mode & SSL_SESS_CACHE_SERVER) == 0);
 }
 
-uint64_t ssc_ctx_capacity(struct ssc_ctx *rec)
+static uint64_t size_of(struct ssc_ctx *rec)
 {
     /* A size set beside flags that keep nothing was not meant for us: postfix says 1. */
     if (ssc_ctx_kept_by_takeover(rec))
         return DEFAULT_SIZE;
     return (uint64_t)atomic_load(&rec->size);
+}
+
+uint64_t ssc_ctx_capacity(struct ssc_ctx *rec)
+{
+    return ssc_ctx_overflows(rec) ? OWN_SIZE : size_of(rec);
+}
+
+bool ssc_ctx_overflows(struct ssc_ctx *rec)
+{
+    const uint64_t size = size_of(rec);
+
+    return (size == 0 || size > OWN_SIZE) && (ssc_share_stores(rec) & SSCORE_REGION) != 0 &&
+           !atomic_load(&rec->mirrored) &&
+           (ssc_config()->takeover || atomic_load(&rec->remove_cb) == NULL);
+}
+
+void ssc_ctx_apply_capacity(struct ssc_ctx *rec)
+{
+    const sscore_table table = ssc_ctx_core(rec);
+
+    if (table != 0)
+        sscore_set_capacity(table, ssc_ctx_capacity(rec));
 }
 
 bool ssc_ctx_share(struct ssc_ctx *dst, struct ssc_ctx *src)

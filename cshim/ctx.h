@@ -117,6 +117,16 @@ void ssc_ctx_unlock_owner(void);
 /* ssc_ctx_capacity is the number of sessions the core may keep for the context; 0 is no limit. */
 uint64_t ssc_ctx_capacity(struct ssc_ctx *rec);
 
+/* ssc_ctx_apply_capacity tells the core of a change of ssc_ctx_capacity. */
+void ssc_ctx_apply_capacity(struct ssc_ctx *rec);
+
+/*
+ * ssc_ctx_overflows is true if the context's table has only the newest of its
+ * sessions, and the region has all of them. Not where the application wants to
+ * be told of each that goes, nor where libssl's own table is a copy.
+ */
+bool ssc_ctx_overflows(struct ssc_ctx *rec);
+
 /*
  * ssc_ctx_kept_by_takeover is true if only takeover mode makes us keep the
  * context's sessions: the application's flags say that nothing is cached.

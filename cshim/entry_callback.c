@@ -10,10 +10,12 @@
         if (real == NULL || ctx == NULL)                                                           \
             return;                                                                                \
         struct ssc_ctx *rec = ssc_ctx_attach(ctx);                                                 \
-        if (rec != NULL)                                                                           \
-            atomic_store(&rec->kind##_cb, cb);                                                     \
-        else                                                                                       \
+        if (rec == NULL) {                                                                         \
             real->SSL_CTX_sess_set_##kind##_cb(ctx, cb);                                           \
+            return;                                                                                \
+        }                                                                                          \
+        atomic_store(&rec->kind##_cb, cb);                                                         \
+        ssc_ctx_apply_capacity(rec);                                                               \
     }                                                                                              \
     SSC_EXPORT ssc_##kind##_cb SSL_CTX_sess_get_##kind##_cb(SSL_CTX *ctx)                          \
     {                                                                                              \

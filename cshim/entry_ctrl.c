@@ -8,6 +8,7 @@ static long set_mode(struct ssc_ctx *rec, long mode)
     const long before = atomic_exchange(&rec->mode, mode);
 
     ssc_ctx_apply_mode(rec);
+    ssc_ctx_apply_capacity(rec);
     return before;
 }
 
@@ -16,9 +17,7 @@ static long set_size(struct ssc_ctx *rec, long size)
     if (size < 0)
         return 0;
     const long before = atomic_exchange(&rec->size, size);
-    const sscore_table table = ssc_ctx_core(rec);
-    if (table != 0)
-        sscore_set_capacity(table, ssc_ctx_capacity(rec));
+    ssc_ctx_apply_capacity(rec);
     return before;
 }
 

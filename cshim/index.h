@@ -54,7 +54,8 @@ struct ssc_index {
     _Atomic(struct ssc_index_line *) overflow_chunks[SSC_INDEX_CHUNKS];
     _Atomic(struct ssc_index_entry *) entry_chunks[SSC_INDEX_CHUNKS];
     _Atomic(struct ssc_index_place *) place_chunks[SSC_INDEX_CHUNKS];
-    uint64_t unused_too[3];
+    _Atomic int64_t earliest; /* the least expiry; SSCORE_NEVER: there is none */
+    uint64_t unused_too[2];
     /* written by the shim */
     _Atomic uint64_t hits, misses; /* lookups that it has answered */
     _Atomic uint32_t retired_tail;

@@ -18,18 +18,8 @@
 static uint32_t process_caches(void)
 {
     const bool store = ssc_config()->store != NULL;
-    const struct ssc_region *region = ssc_region();
 
-    /* A process that has forked no workers has nobody to share memory with, but
-     * needs it to remember what it removed from the store. */
-    const bool shared =
-        region->base != NULL && (store || region->in_file || ssc_region_inherited());
-    return (shared ? SSCORE_REGION : 0) | (store ? SSCORE_STORE : 0);
-}
-
-bool ssc_share_any(void)
-{
-    return process_caches() != 0;
+    return (ssc_share_region() ? SSCORE_REGION : 0) | (store ? SSCORE_STORE : 0);
 }
 
 /* The caches of a context whose server side may use them as far as `flag` is not set. */
@@ -49,19 +39,19 @@ static bool serves(struct ssc_ctx *rec)
            (atomic_load_explicit(&rec->mode, memory_order_relaxed) & SSL_SESS_CACHE_SERVER) != 0;
 }
 
-uint32_t ssc_share_lookups(struct ssc_ctx *rec)
+uint32_t ssc_share_lookups_of(struct ssc_ctx *rec)
 {
     return serves(rec) ? caches_unless(rec, SSL_SESS_CACHE_NO_INTERNAL_LOOKUP) : 0;
 }
 
-uint32_t ssc_share_stores(struct ssc_ctx *rec)
+uint32_t ssc_share_stores_of(struct ssc_ctx *rec)
 {
     return serves(rec) ? caches_unless(rec, SSL_SESS_CACHE_NO_INTERNAL_STORE) : 0;
 }
 
-uint32_t ssc_share_removals(struct ssc_ctx *rec)
+uint32_t ssc_share_removals_of(struct ssc_ctx *rec)
 {
-    return ssc_share_lookups(rec) | ssc_share_stores(rec);
+    return ssc_share_lookups_of(rec) | ssc_share_stores_of(rec);
 }
 
 /* The names that a context asks client certificates for, one after the other. False: they cannot be told. */
@@ -136,10 +126,8 @@ static uint32_t identify(struct ssc_ctx *rec, sscore_table core)
     return caches;
 }
 
-sscore_table ssc_share_core(struct ssc_ctx *rec, uint32_t *caches)
+sscore_table ssc_share_core_for(struct ssc_ctx *rec, uint32_t *caches)
 {
-    if (ssc_likely(*caches == 0))
-        return ssc_ctx_core(rec);
     if (!ssc_runtime_start()) {
         *caches = 0;
         return 0;
@@ -203,16 +191,11 @@ static bool marked_without_reason(const SSL_SESSION *sess)
            real->SSL_SESSION_get_protocol_version(sess) == SSC_TLS1_3_VERSION;
 }
 
-bool ssc_share_encode(const SSL *ssl, SSL_SESSION *sess, uint32_t caches, sscore_record *record)
+bool ssc_share_fits(const SSL_SESSION *sess)
 {
-    uint8_t *certificate = NULL;
     const struct ssc_libssl *real = ssc_libssl();
     unsigned int id_len = 0;
-    uint8_t *der = NULL;
 
-    *record = (sscore_record){.caches = caches};
-    if (caches == 0)
-        return false;
     real->SSL_SESSION_get_id(sess, &id_len);
     if (id_len == 0 || (!real->SSL_SESSION_is_resumable(sess) && !marked_without_reason(sess)))
         return false;
@@ -220,6 +203,20 @@ bool ssc_share_encode(const SSL *ssl, SSL_SESSION *sess, uint32_t caches, sscore
         if (real->SSL_SESSION_get_ex_data(sess, i) != NULL)
             return false;
     }
+    return true;
+}
+
+bool ssc_share_encode(const SSL *ssl, SSL_SESSION *sess, uint32_t caches, sscore_record *record)
+{
+    uint8_t *certificate = NULL;
+    const struct ssc_libssl *real = ssc_libssl();
+    uint8_t *der = NULL;
+
+    *record = (sscore_record){.caches = caches};
+    if (caches == 0)
+        return false;
+    if (!ssc_share_fits(sess))
+        return false;
     real->ERR_set_mark();
     const int len = real->i2d_SSL_SESSION(sess, &der);
     real->ERR_pop_to_mark();

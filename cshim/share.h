@@ -5,20 +5,50 @@
 #ifndef SSC_SHARE_H
 #define SSC_SHARE_H
 
+#include "config.h"
 #include "ctx.h"
+#include "region.h"
 #include "ssc.h"
 
+/*
+ * ssc_share_region is true if this process has memory to share. A process that
+ * has forked no workers has nobody to share it with, but with a store it needs
+ * it to remember what it removed from there.
+ */
+static inline bool ssc_share_region(void)
+{
+    const struct ssc_region *region = ssc_region();
+
+    return region->base != NULL &&
+           (ssc_config()->store != NULL || region->in_file || ssc_region_inherited());
+}
+
 /* ssc_share_any is true if this process shares sessions: it has a region with others, or a store. */
-bool ssc_share_any(void);
+static inline bool ssc_share_any(void)
+{
+    return ssc_config()->store != NULL || ssc_share_region();
+}
 
 /*
  * ssc_share_lookups, ssc_share_stores and ssc_share_removals return the caches
  * (SSCORE_REGION, SSCORE_STORE) that the context's mode lets its server side
  * look into, store into and remove from; 0 in a process that shares nothing.
  */
-uint32_t ssc_share_lookups(struct ssc_ctx *rec);
-uint32_t ssc_share_stores(struct ssc_ctx *rec);
-uint32_t ssc_share_removals(struct ssc_ctx *rec);
+uint32_t ssc_share_lookups_of(struct ssc_ctx *rec);
+uint32_t ssc_share_stores_of(struct ssc_ctx *rec);
+uint32_t ssc_share_removals_of(struct ssc_ctx *rec);
+static inline uint32_t ssc_share_lookups(struct ssc_ctx *rec)
+{
+    return ssc_likely(!ssc_share_any()) ? 0 : ssc_share_lookups_of(rec);
+}
+static inline uint32_t ssc_share_stores(struct ssc_ctx *rec)
+{
+    return ssc_likely(!ssc_share_any()) ? 0 : ssc_share_stores_of(rec);
+}
+static inline uint32_t ssc_share_removals(struct ssc_ctx *rec)
+{
+    return ssc_likely(!ssc_share_any()) ? 0 : ssc_share_removals_of(rec);
+}
 
 /*
  * ssc_share_core returns the context's table in the core, for a call of the
@@ -26,13 +56,21 @@ uint32_t ssc_share_removals(struct ssc_ctx *rec);
  * table made where that is yet to be done, and the table is told whose sessions
  * it has. 0 if there is no table; *caches is 0 then.
  */
-sscore_table ssc_share_core(struct ssc_ctx *rec, uint32_t *caches);
+sscore_table ssc_share_core_for(struct ssc_ctx *rec, uint32_t *caches);
+static inline sscore_table ssc_share_core(struct ssc_ctx *rec, uint32_t *caches)
+{
+    return ssc_likely(*caches == 0) ? ssc_ctx_core(rec) : ssc_share_core_for(rec, caches);
+}
+
+/*
+ * ssc_share_fits is false if the session cannot be shared: it has no ID, is not
+ * resumable, or the application keeps data with it that DER does not carry.
+ */
+bool ssc_share_fits(const SSL_SESSION *sess);
 
 /*
  * ssc_share_encode makes the record of a session for `caches`. False, and a
- * record that is not shared, if there are none or the session cannot be shared:
- * it has no ID, is not resumable, or the application keeps data with it that
- * DER does not carry. `ssl` is its connection, or NULL: then the store does not
+ * record that is not shared, if there are none or the session does not fit. `ssl` is its connection, or NULL: then the store does not
  * get it if SSCORE_BIND is among the caches. ssc_share_wipe frees what the record
  * holds.
  */

@@ -1,8 +1,8 @@
-# Programs of tests beside those of conformance: for fuzzing, stress and faults.
+# Programs of tests beside those of conformance: for fuzzing, stress, faults and cost.
 # The Makefile includes this file.
 
 TSAN := $(BUILD)/tsan
-FAULTS := signals children limits
+FAULTS := signals children limits stacks
 PROGRAM_COMMON := $(addprefix tests/c/,harness.c connect.c library.c)
 FUZZTIME ?= 60s
 
@@ -21,6 +21,12 @@ $(eval $(call programs,$(BUILD),,))
 $(eval $(call programs,$(ASAN),$(SANITIZE),$(wildcard tests/asan/*.c)))
 $(eval $(call variant,$(TSAN),-fsanitize=thread,))
 $(eval $(call programs,$(TSAN),-fsanitize=thread,))
+
+# What counts instructions needs no sanitizer.
+$(BUILD)/tests/cost/cost: $(patsubst %.c,$(BUILD)/obj/%.o,tests/c/cost/cost.c $(PROGRAM_COMMON))
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PROGRAM_LIBS)
 
 # The shim with the fake core, its allocations led through the program.
 ALLOC_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,tests/c/faults/alloc.c tests/c/shim/fake_core.c \
@@ -50,7 +56,8 @@ $(TSAN)/stress/libsesscache.so: $(patsubst %.c,$(TSAN)/obj/%.o,$(filter-out \
 	    -Wl,--version-script=$(TSAN)/libsesscache.map -o $@ $(filter %.o,$^) -lpthread -ldl
 
 tests-c: $(BUILD)/tests/fuzz/drive $(BUILD)/tests/stress/stress $(BUILD)/tests/faults/alloc \
-    $(FAULTS:%=$(BUILD)/tests/faults/%) $(TSAN)/tests/stress/stress $(TSAN)/stress/libsesscache.so
+    $(BUILD)/tests/cost/cost $(FAULTS:%=$(BUILD)/tests/faults/%) $(TSAN)/tests/stress/stress \
+    $(TSAN)/stress/libsesscache.so
 
 .PHONY: fuzz
 fuzz: all tests-c ## compare random calls on stock libssl and the library (FUZZTIME=60s)

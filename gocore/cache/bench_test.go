@@ -28,7 +28,7 @@ func benchmark(b *testing.B, run func(b *testing.B, size uint32, expiry func(n u
 	}
 }
 
-func benchTable(size, capacity uint32, expiry func(n uint32) int64) *Table {
+func benchTable(b *testing.B, size, capacity uint32, expiry func(n uint32) int64) *Table {
 	table := newTable(b, Options{Capacity: uint64(capacity), Totals: new(Counters)})
 	for n := range size {
 		table.Add(numbered(n), Ref(n)+1, Object(n), expiry(n), nil)
@@ -43,6 +43,9 @@ func BenchmarkTable_Fill(b *testing.B) {
 		for i := range b.N {
 			n := uint32(i) % size
 			if n == 0 {
+				if table != nil {
+					table.Close()
+				}
 				table = newTable(b, Options{})
 			}
 			table.Add(numbered(n), Ref(n)+1, Object(n), expiry(n), nil)
@@ -53,7 +56,7 @@ func BenchmarkTable_Fill(b *testing.B) {
 // BenchmarkTable_Add adds to a full table: each add evicts one.
 func BenchmarkTable_Add(b *testing.B) {
 	benchmark(b, func(b *testing.B, size uint32, expiry func(n uint32) int64) {
-		table := benchTable(size, size, expiry)
+		table := benchTable(b, size, size, expiry)
 		var buf [8]Ref
 		n := size
 		for b.Loop() {
@@ -65,7 +68,7 @@ func BenchmarkTable_Add(b *testing.B) {
 
 func BenchmarkTable_Lookup(b *testing.B) {
 	benchmark(b, func(b *testing.B, size uint32, expiry func(n uint32) int64) {
-		table := benchTable(size, 0, expiry)
+		table := benchTable(b, size, 0, expiry)
 		n := uint32(0)
 		for b.Loop() {
 			n++
@@ -77,7 +80,7 @@ func BenchmarkTable_Lookup(b *testing.B) {
 // BenchmarkTable_LookupParallel is the lock's.
 func BenchmarkTable_LookupParallel(b *testing.B) {
 	benchmark(b, func(b *testing.B, size uint32, expiry func(n uint32) int64) {
-		table := benchTable(size, 0, expiry)
+		table := benchTable(b, size, 0, expiry)
 		b.ResetTimer()
 		b.RunParallel(func(pb *testing.PB) {
 			n := uint32(0)
@@ -91,7 +94,7 @@ func BenchmarkTable_LookupParallel(b *testing.B) {
 
 func BenchmarkTable_RemoveAdd(b *testing.B) {
 	benchmark(b, func(b *testing.B, size uint32, expiry func(n uint32) int64) {
-		table := benchTable(size, 0, expiry)
+		table := benchTable(b, size, 0, expiry)
 		i := uint32(0)
 		for b.Loop() {
 			i++
@@ -105,7 +108,7 @@ func BenchmarkTable_RemoveAdd(b *testing.B) {
 
 func BenchmarkTable_Touch(b *testing.B) {
 	benchmark(b, func(b *testing.B, size uint32, expiry func(n uint32) int64) {
-		table := benchTable(size, 0, expiry)
+		table := benchTable(b, size, 0, expiry)
 		i := uint32(0)
 		for b.Loop() {
 			i++
@@ -121,11 +124,14 @@ func BenchmarkTable_FlushAll(b *testing.B) {
 		var buf [64]Ref
 		for b.Loop() {
 			b.StopTimer()
-			table := benchTable(size, 0, expiry)
+			table := benchTable(b, size, 0, expiry)
 			b.StartTimer()
 			c := table.Flush(0, true, 0)
 			for c.Next(buf[:]) > 0 {
 			}
+			b.StopTimer()
+			table.Close()
+			b.StartTimer()
 		}
 	})
 }

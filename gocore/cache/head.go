@@ -29,7 +29,10 @@ type Head struct {
 	OverflowChunks directory
 	EntryChunks    directory
 	PlaceChunks    directory
-	_              [3]uint64
+
+	// Earliest is the least expiry of all; Never if there is none.
+	Earliest int64
+	_        [2]uint64
 
 	// Hits and Misses are the lookups that C has answered, beside the table's.
 	// Retired is a ring of sessions that C took out of service: C adds at

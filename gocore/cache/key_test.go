@@ -44,9 +44,9 @@ func TestKey_Equals(t *testing.T) {
 // The spread is a part of what processes share, so it never changes.
 func TestKey_Spread(t *testing.T) {
 	for want, k := range map[uint32]Key{
-		SPREAD0: {},
-		SPREAD1: numbered(1),
-		SPREAD2: {ID: [MaxIDLen]byte{1}, Len: 1, Version: 0x0304},
+		0: {},
+		1: numbered(1),
+		2: {ID: [MaxIDLen]byte{1}, Len: 1, Version: 0x0304},
 	} {
 		require.Equal(t, want, k.Spread())
 	}

@@ -5,56 +5,81 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/libsesscache/libsesscache/gocore/offheap"
 )
 
-// bytesPerEntry is what a table of n sessions takes of the heap.
-func bytesPerEntry(n uint32, expiry func(n uint32) int64) float64 {
-	var before, after runtime.MemStats
+// inUse is the memory that the collector and the tables have.
+func inUse() int64 {
+	var m runtime.MemStats
 	runtime.GC()
-	runtime.ReadMemStats(&before)
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) + offheap.Used()
+}
+
+// bytesPerEntry is what a table of n sessions takes.
+func bytesPerEntry(t *testing.T, n uint32, expiry func(n uint32) int64) float64 {
+	before := inUse()
 	table := newTable(t, Options{})
 	for i := uint32(1); i <= n; i++ {
 		table.Add(numbered(i), Ref(i), Object(i), expiry(i), nil)
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	runtime.KeepAlive(table)
-	return float64(after.HeapAlloc-before.HeapAlloc) / float64(n)
+	after := inUse()
+	require.Equal(t, uint64(n), table.Len())
+	return float64(after-before) / float64(n)
 }
 
 func TestTable_MemoryPerEntry(t *testing.T) {
 	for _, c := range []struct {
 		name   string
+		bound  float64
 		expiry func(n uint32) int64
 	}{
-		{"equal timeouts", func(uint32) int64 { return 7200 }},
-		{"random timeouts", func(n uint32) int64 { return int64(mix(n) % 7200) }},
-		{"distinct timeouts", func(n uint32) int64 { return int64(mix(n)) }},
+		{"equal timeouts", 128, func(uint32) int64 { return 7200 }},
+		{"random timeouts", 128, func(n uint32) int64 { return int64(mix(n) % 7200) }},
+		{"distinct timeouts", 128, func(n uint32) int64 { return int64(mix(n)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			each := bytesPerEntry(1_000_000, c.expiry)
+			each := bytesPerEntry(t, 1_000_000, c.expiry)
 			t.Logf("%.1f bytes", each)
-			require.LessOrEqual(t, each, 128.0)
+			require.LessOrEqual(t, each, c.bound)
 		})
 	}
 }
 
+// What a table takes is bounded by how many sessions it has had at once, not by
+// how many it has had.
+func TestTable_MemoryInUse(t *testing.T) {
+	const capacity = 50_000
+	before := inUse()
+	table := newTable(t, Options{Capacity: capacity})
+	var buf [8]Ref
+	n := uint32(0)
+	for round := range 40 {
+		for range capacity {
+			n++
+			table.Add(numbered(n), Ref(n), Object(n), int64(n>>14)+7200, buf[:])
+		}
+		if round == 0 || round == 39 {
+			t.Logf("%.1f bytes after %d sessions", float64(inUse()-before)/capacity, n)
+		}
+	}
+	require.Equal(t, uint64(capacity), table.Len())
+	require.LessOrEqual(t, float64(inUse()-before)/capacity, 160.0)
+}
+
 // A process may have thousands of contexts that cache little.
 func TestTable_MemoryWhenSmall(t *testing.T) {
-	var before, after runtime.MemStats
 	tables := make([]*Table, 1000)
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := inUse()
 	for i := range tables {
 		tables[i] = newTable(t, Options{})
 		tables[i].Add(numbered(1), 1, 1, 1, nil)
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
+	each := (inUse() - before) / int64(len(tables))
 	runtime.KeepAlive(tables)
-	each := (after.HeapAlloc - before.HeapAlloc) / uint64(len(tables))
 	t.Logf("%d bytes", each)
-	require.LessOrEqual(t, each, uint64(8192))
+	require.LessOrEqual(t, each, int64(8192))
 }
 
 func TestTable_DoesNotAllocate(t *testing.T) {

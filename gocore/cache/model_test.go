@@ -182,7 +182,9 @@ func drive(t require.TestingT, bytes []byte) {
 	d.keys = 1 << (d.in.take() % 9)
 	capacity := uint64(d.in.take()) % uint64(d.keys+2)
 	d.model = newModel(capacity)
-	d.table = newTable(t, Options{Capacity: capacity, Totals: &d.totals})
+	d.table = New(Options{Capacity: capacity, Totals: &d.totals})
+	require.NotNil(t, d.table)
+	defer d.table.Close()
 	for step := 0; len(d.in.bytes) > 0; step++ {
 		d.step()
 		if d.keys <= 16 || step%64 == 0 {

@@ -1,6 +1,9 @@
 package cache
 
-import "unsafe"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // order is the order of eviction: the earliest expiry first, among equals the
 // one that was placed first.
@@ -15,6 +18,7 @@ type order struct {
 	heap     expiryHeap
 	byExpiry index // of the buckets
 	seed     uint64
+	earliest *int64 // for C, the expiry at the top of the heap
 	recent   uint32 // bucket that was found last; it may be none by now
 }
 
@@ -38,6 +42,8 @@ type bucket struct {
 func (o *order) init(head *Head) {
 	o.seed = head.Seeds[0]
 	o.places.dir = &head.PlaceChunks
+	o.earliest = &head.Earliest
+	o.publish()
 	o.heap.buckets = &o.buckets
 	o.byExpiry.init(func(b uint32) uint32 { return o.hash(o.buckets.at(b).expiry) })
 }
@@ -87,7 +93,17 @@ func (o *order) remove(i uint32) {
 	if b.first == none {
 		o.heap.remove(p.bucket)
 		o.byExpiry.remove(p.bucket, o.hash(b.expiry))
+		o.publish()
 	}
+}
+
+// publish tells C the least expiry.
+func (o *order) publish() {
+	earliest := Never
+	if b := o.heap.top(); b != none {
+		earliest = o.buckets.at(b).expiry
+	}
+	atomic.StoreInt64(o.earliest, earliest)
 }
 
 // move gives entry i another expiry, as the newest of it; prepare must have been
@@ -150,6 +166,7 @@ func (o *order) bucketOf(expiry int64) uint32 {
 	*o.buckets.at(b) = bucket{expiry: expiry}
 	o.recent = b
 	o.heap.push(b)
+	o.publish()
 	return b
 }
 

@@ -21,6 +21,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -140,7 +141,9 @@ func (k *Keyring) Seal(dst, plain, associated []byte) ([]byte, error) {
 	// Without random bytes Go ends the process; libssl needs the same system
 	// call in each handshake.
 	rand.Read(header[boundSize:])
-	return r.keys[0].aead.Seal(dst, header[boundSize:], plain, bind(header, associated)), nil
+	b := bounds.Get().(*bound)
+	defer bounds.Put(b)
+	return r.keys[0].aead.Seal(dst, header[boundSize:], plain, b.bind(header, associated)), nil
 }
 
 // Open appends the data of a sealed record to dst and returns the extended
@@ -164,14 +167,16 @@ func (k *Keyring) Open(dst, sealed, associated []byte) ([]byte, error) {
 		return nil, ErrSeal
 	}
 	header, ciphertext := sealed[:HeaderSize], sealed[HeaderSize:]
-	bound := bind(header, associated)
+	b := bounds.Get().(*bound)
+	defer bounds.Put(b)
+	under := b.bind(header, associated)
 	err := ErrKey
 	for i := range r.keys {
 		if !bytes.Equal(r.keys[i].id[:], header[1:boundSize]) {
 			continue
 		}
 		// Two keys may have one id, so the next one may still open it.
-		plain, failed := r.keys[i].aead.Open(dst, header[boundSize:], ciphertext, bound)
+		plain, failed := r.keys[i].aead.Open(dst, header[boundSize:], ciphertext, under)
 		if failed == nil {
 			return plain, nil
 		}
@@ -180,10 +185,15 @@ func (k *Keyring) Open(dst, sealed, associated []byte) ([]byte, error) {
 	return nil, err
 }
 
-// bind is what the tag is made over beside the ciphertext: what the header says
-// of version and key, and what the caller told. The cipher takes in the nonce
-// by itself.
-func bind(header, associated []byte) []byte {
-	bound := make([]byte, 0, boundSize+len(associated))
-	return append(append(bound, header[:boundSize]...), associated...)
+// bound is what the tag is made over beside the ciphertext. The cipher is called
+// through an interface, so it cannot lie on the stack; it holds no secret.
+type bound struct{ data []byte }
+
+var bounds = sync.Pool{New: func() any { return new(bound) }}
+
+// bind puts together what the header says of version and key, and what the
+// caller told. The cipher takes in the nonce by itself.
+func (b *bound) bind(header, associated []byte) []byte {
+	b.data = append(append(b.data[:0], header[:boundSize]...), associated...)
+	return b.data
 }
