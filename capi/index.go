@@ -14,10 +14,9 @@ enum {
     index_line_chunks = offsetof(struct ssc_index, line_chunks),
     index_overflow_chunks = offsetof(struct ssc_index, overflow_chunks),
     index_entry_chunks = offsetof(struct ssc_index, entry_chunks),
-    index_place_chunks = offsetof(struct ssc_index, place_chunks),
     index_earliest = offsetof(struct ssc_index, earliest),
-    index_hits = offsetof(struct ssc_index, hits),
-    index_misses = offsetof(struct ssc_index, misses),
+    index_lanes = offsetof(struct ssc_index, lane),
+    lanes_size = sizeof(((struct ssc_index *)0)->lane),
     index_retired_tail = offsetof(struct ssc_index, retired_tail),
     index_retired_head = offsetof(struct ssc_index, retired_head),
     index_retired = offsetof(struct ssc_index, retired),
@@ -33,7 +32,6 @@ enum {
     key_size = sizeof(sscore_key),
     key_version = offsetof(sscore_key, version),
     key_len = offsetof(sscore_key, id_len),
-    place_size = sizeof(struct ssc_index_place),
 };
 */
 import "C"
@@ -61,10 +59,9 @@ var (
 	_ = same[unsafe.Offsetof(head.LineChunks)-C.index_line_chunks]
 	_ = same[unsafe.Offsetof(head.OverflowChunks)-C.index_overflow_chunks]
 	_ = same[unsafe.Offsetof(head.EntryChunks)-C.index_entry_chunks]
-	_ = same[unsafe.Offsetof(head.PlaceChunks)-C.index_place_chunks]
 	_ = same[unsafe.Offsetof(head.Earliest)-C.index_earliest]
-	_ = same[unsafe.Offsetof(head.Hits)-C.index_hits]
-	_ = same[unsafe.Offsetof(head.Misses)-C.index_misses]
+	_ = same[unsafe.Offsetof(head.Lanes)-C.index_lanes]
+	_ = same[unsafe.Sizeof(head.Lanes)-C.lanes_size]
 	_ = same[unsafe.Offsetof(head.RetiredTail)-C.index_retired_tail]
 	_ = same[unsafe.Offsetof(head.RetiredHead)-C.index_retired_head]
 	_ = same[unsafe.Offsetof(head.Retired)-C.index_retired]
@@ -80,5 +77,4 @@ var (
 	_ = same[unsafe.Sizeof(entry.Key)-C.key_size]
 	_ = same[unsafe.Offsetof(entry.Key.Version)-C.key_version]
 	_ = same[unsafe.Offsetof(entry.Key.Len)-C.key_len]
-	_ = same[cache.PlaceSize-C.place_size]
 )

@@ -11,7 +11,7 @@ import (
 )
 
 func TestSeam_FiguresLayout(t *testing.T) {
-	require.Equal(t, binary.Size(statfile.Process{}), int(processSize))
+	require.Equal(t, statfile.BlockSize, int(processSize))
 	require.Equal(t, binary.Size(cache.Counters{}), 12*8)
 }
 

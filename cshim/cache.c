@@ -14,6 +14,8 @@
 #include "slot.h"
 
 #define WALK_BATCH 64
+/* So many sessions on their way from memory while one is visited. */
+#define WALK_AHEAD 8
 
 /*
  * A call of libssl's SSL_CTX_remove_session under way in this thread, so that
@@ -24,7 +26,9 @@ struct removal {
     SSL_SESSION *sess; /* NULL: any */
     bool mark_only;    /* the session is dropped by us; libssl just marks it */
     bool asked;        /* by the application */
+    bool keyed;        /* `key` is the session's */
     bool found;
+    sscore_key key;
 };
 static __thread struct removal *removal;
 static __thread bool in_libssl_add;
@@ -125,7 +129,7 @@ int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
         real->SSL_SESSION_free(sess);
         return 0;
     }
-    ssc_index_prefetch(ssc_ctx_table(rec)->index, &key, false);
+    ssc_index_prefetch(ssc_ctx_table(rec)->index, &key);
     switch (sscore_add(table, &key, ref, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL),
                        ssc_key_expiry(sess), record, &displaced)) {
     case SSCORE_REPLACED:
@@ -193,6 +197,10 @@ int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
     struct removal *outer = removal;
 
     ssc_key_prefetch(sess);
+    const struct ssc_table *table = ssc_ctx_table(rec);
+    frame.keyed = ssc_key_of(sess, &frame.key);
+    if (frame.keyed && atomic_load_explicit(&table->core, memory_order_acquire) != 0)
+        ssc_index_prefetch(table->index, &frame.key);
     removal = &frame;
     ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
     removal = outer;
@@ -221,10 +229,9 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, sscore_key *key, i
         *ref = item.ref;
         if (ssc_index_retire(index, &item, expired)) {
             if (expired)
-                ssc_count(core.expired, 1);
+                ssc_count_lane(expired, 1);
             else
-                ssc_count(core.removed, 1);
-            ssc_count(core.entries, -1);
+                ssc_count_lane(removed, 1);
         } else {
             sscore_remove(table, key, (uint64_t)(uintptr_t)sess, now, 0, 0, &removed);
         }
@@ -262,8 +269,9 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
         (frame == NULL || !frame->asked))
         caches = 0;
     const sscore_table table = ssc_share_core(rec, &caches);
-    if (table != 0 && ssc_key_of(sess, &key) &&
-        take_out(rec, table, &key, ssc_key_expiry(sess), caches, &ref)) {
+    const bool keyed = frame != NULL && frame->sess == sess && frame->keyed;
+    if (table != 0 && (keyed || ssc_key_of(sess, &key)) &&
+        take_out(rec, table, keyed ? &frame->key : &key, ssc_key_expiry(sess), caches, &ref)) {
         if (frame != NULL) {
             frame->found = true;
             /* Another thread may have added it to libssl's copy since libssl
@@ -310,8 +318,12 @@ static void walk(struct ssc_ctx *rec, void *cursor,
     if (cursor == NULL)
         return;
     while ((n = sscore_next(cursor, refs, WALK_BATCH)) > 0) {
-        for (uint32_t i = 0; i < n; i++)
-            visit(rec, refs[i]);
+        for (uint32_t i = 0; i < n + WALK_AHEAD; i++) {
+            if (i < n)
+                ssc_slot_prefetch(refs[i]);
+            if (i >= WALK_AHEAD)
+                visit(rec, refs[i - WALK_AHEAD]);
+        }
     }
     sscore_done(cursor);
 }

@@ -175,21 +175,10 @@ bool ssc_index_retire(struct ssc_index *index, const struct ssc_index_item *item
     return noted;
 }
 
-void ssc_index_prefetch(const struct ssc_index *index, const sscore_key *key, bool present)
+void ssc_index_prefetch(const struct ssc_index *index, const sscore_key *key)
 {
     const struct image image = image_of(key);
     const uint32_t h = hash(&image, index->seeds);
-    const struct ssc_index_line *line = ITEM(index->line_chunks, line_of(index, h));
 
-    __builtin_prefetch(line, 1);
-    for (int i = 0; present && i < SSC_INDEX_WORDS; i++) {
-        const uint64_t word = LOAD(&line->word[i]);
-        if ((uint32_t)(word >> 32) != h || (uint32_t)word == 0)
-            continue;
-        __builtin_prefetch(ITEM(index->entry_chunks, (uint32_t)word), 1);
-        const struct ssc_index_place *place = ITEM(index->place_chunks, (uint32_t)word);
-        __builtin_prefetch(ITEM(index->place_chunks, LOAD(&place->prev)), 1);
-        __builtin_prefetch(ITEM(index->place_chunks, LOAD(&place->next)), 1);
-        return;
-    }
+    __builtin_prefetch(ITEM(index->line_chunks, line_of(index, h)), 1);
 }

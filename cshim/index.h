@@ -3,7 +3,7 @@
  * writes the table and publishes it in memory outside its heap; the shim reads
  * it without a lock while it changes.
  *
- * The structures are Head, Line, Entry and place of gocore/cache (head.go);
+ * The structures are Head, Line and Entry of gocore/cache (head.go);
  * capi/index.go does not compile if they differ.
  */
 #ifndef SSC_INDEX_H
@@ -35,11 +35,6 @@ struct ssc_index_entry {
 };
 #define SSC_INDEX_ALONE (UINT32_C(1) << 31) /* no part of the stamp */
 
-/* Where an entry stands in the order of expiry: hints for what is touched next. */
-struct ssc_index_place {
-    _Atomic uint32_t prev, next, bucket;
-};
-
 #define SSC_INDEX_RETIRED 32
 
 struct ssc_index {
@@ -53,15 +48,17 @@ struct ssc_index {
     _Atomic(struct ssc_index_line *) line_chunks[SSC_INDEX_CHUNKS];
     _Atomic(struct ssc_index_line *) overflow_chunks[SSC_INDEX_CHUNKS];
     _Atomic(struct ssc_index_entry *) entry_chunks[SSC_INDEX_CHUNKS];
-    _Atomic(struct ssc_index_place *) place_chunks[SSC_INDEX_CHUNKS];
     _Atomic int64_t earliest; /* the least expiry; SSCORE_NEVER: there is none */
-    uint64_t unused_too[2];
+
     /* written by the shim */
-    _Atomic uint64_t hits, misses; /* lookups that it has answered */
+    struct {
+        _Alignas(64) _Atomic uint64_t hits; /* lookups that it has answered */
+        _Atomic uint64_t misses;
+    } lane[SSC_LANES];
     _Atomic uint32_t retired_tail;
     _Atomic uint32_t retired_head; /* written by Go */
     _Atomic uint32_t retiring;     /* a thread is at it */
-    uint32_t unused_as_well[9];
+    uint32_t unused_as_well[13];
     struct {
         uint64_t ref;
         uint32_t number, expired;
@@ -95,10 +92,9 @@ enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const sscore
 bool ssc_index_retire(struct ssc_index *index, const struct ssc_index_item *item, bool expired);
 
 /*
- * ssc_index_prefetch brings what the core will touch for a key into the
- * processor's cache while the crossing is under way: for the key's removal, if
- * it is `present`, or else for adding it.
+ * ssc_index_prefetch fetches the key's line for what is going to be done with it
+ * after something else, such as a crossing.
  */
-void ssc_index_prefetch(const struct ssc_index *index, const sscore_key *key, bool present);
+void ssc_index_prefetch(const struct ssc_index *index, const sscore_key *key);
 
 #endif

@@ -91,16 +91,14 @@ static SSL_SESSION *look_here(struct ssc_ctx *rec, const sscore_key *key, uint32
             ssc_libssl()->SSL_SESSION_free(sess);
             return NULL;
         }
-        atomic_fetch_add_explicit(&index->hits, 1, memory_order_relaxed);
-        ssc_count(core.lookups, 1);
-        ssc_count(core.hits, 1);
+        atomic_fetch_add_explicit(&index->lane[ssc_lane()].hits, 1, memory_order_relaxed);
+        ssc_count_lane(hits, 1);
         break;
     case SSC_INDEX_ABSENT:
         if (caches != 0)
             return NULL;
-        atomic_fetch_add_explicit(&index->misses, 1, memory_order_relaxed);
-        ssc_count(core.lookups, 1);
-        ssc_count(core.misses, 1);
+        atomic_fetch_add_explicit(&index->lane[ssc_lane()].misses, 1, memory_order_relaxed);
+        ssc_count_lane(misses, 1);
         break;
     default:
         return NULL;

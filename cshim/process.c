@@ -32,6 +32,16 @@ static sscore_process own_block; /* where there is no file, or no room in it */
 _Atomic(sscore_process *) ssc_process_block = &own_block;
 static struct ssc_statfile *statfile;
 
+__thread unsigned ssc_lane_taken;
+
+unsigned ssc_lane_take(void)
+{
+    static _Atomic unsigned taken;
+
+    ssc_lane_taken = atomic_fetch_add(&taken, 1) % SSC_LANES + 1;
+    return ssc_lane_taken - 1;
+}
+
 static bool gone(uint64_t pid)
 {
     return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
@@ -118,6 +128,15 @@ void ssc_process_load(void)
     atomic_store(&ssc_process_block, claim_block());
 }
 
+static uint64_t slots_used_by(const sscore_process *process)
+{
+    uint64_t sum = process->slots_used;
+
+    for (unsigned i = 0; i < SSC_LANES; i++)
+        sum += __atomic_load_n(&process->lane[i].slots_used, __ATOMIC_RELAXED);
+    return sum;
+}
+
 void ssc_settle(void)
 {
     uint32_t expected = SSC_FORKED;
@@ -125,7 +144,7 @@ void ssc_settle(void)
     if (atomic_compare_exchange_strong(ssc_settled, &expected, SSC_SETTLING)) {
         /* The child has copies of these; what its parent counted is not its own. */
         const uint64_t contexts = ssc_process()->contexts;
-        const uint64_t slots_used = ssc_process()->slots_used;
+        const uint64_t slots_used = slots_used_by(ssc_process());
         sscore_process *own = claim_block();
         own->contexts = contexts;
         own->slots_used = slots_used;

@@ -51,4 +51,18 @@ static inline void ssc_fork_check(void)
 #define ssc_count(field, n)                                                                        \
     __atomic_fetch_add(&ssc_process()->field, (uint64_t)(n), __ATOMIC_RELAXED)
 
+/*
+ * ssc_lane is the number of the lane in which this thread counts, below
+ * SSC_LANES; ssc_count_lane adds to a figure there.
+ */
+unsigned ssc_lane_take(void);
+static inline unsigned ssc_lane(void)
+{
+    extern __thread unsigned ssc_lane_taken; /* 0: none yet */
+
+    return ssc_likely(ssc_lane_taken != 0) ? ssc_lane_taken - 1 : ssc_lane_take();
+}
+#define ssc_count_lane(field, n)                                                                   \
+    __atomic_fetch_add(&ssc_process()->lane[ssc_lane()].field, (uint64_t)(n), __ATOMIC_RELAXED)
+
 #endif

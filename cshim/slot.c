@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "key.h"
 #include "libssl.h"
 #include "process.h"
 
@@ -33,8 +34,13 @@ static _Atomic(struct slot *) chunks[MAX_CHUNKS];
 static _Atomic uint32_t chunk_count;
 static pthread_mutex_t grow_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Head of the list of free slots: a count of changes (32 bits) against ABA, index + 1 (32 bits). */
-static _Atomic uint64_t free_head;
+/*
+ * Heads of the lists of free slots: a count of changes (32 bits) against ABA,
+ * index + 1 (32 bits). A thread uses the list of its lane as long as that has any.
+ */
+static struct {
+    _Alignas(64) _Atomic uint64_t head;
+} free_slots[SSC_LANES];
 
 static struct slot *slot_at(uint32_t index)
 {
@@ -59,20 +65,21 @@ static struct slot *slot_of(sscore_ref ref)
 
 static void push_free(uint32_t index)
 {
+    _Atomic uint64_t *const free_head = &free_slots[ssc_lane()].head;
     struct slot *slot = slot_at(index);
-    uint64_t head = atomic_load_explicit(&free_head, memory_order_relaxed);
+    uint64_t head = atomic_load_explicit(free_head, memory_order_relaxed);
     uint64_t next;
 
     do {
         atomic_store_explicit(&slot->next, (uint32_t)head, memory_order_relaxed);
         next = (((head >> 32) + 1) << 32) | (index + 1);
-    } while (!atomic_compare_exchange_weak_explicit(&free_head, &head, next, memory_order_release,
+    } while (!atomic_compare_exchange_weak_explicit(free_head, &head, next, memory_order_release,
                                                     memory_order_relaxed));
 }
 
-static bool pop_free(uint32_t *index)
+static bool pop_from(_Atomic uint64_t *free_head, uint32_t *index)
 {
-    uint64_t head = atomic_load_explicit(&free_head, memory_order_acquire);
+    uint64_t head = atomic_load_explicit(free_head, memory_order_acquire);
     uint64_t next;
 
     do {
@@ -81,9 +88,29 @@ static bool pop_free(uint32_t *index)
         *index = (uint32_t)head - 1;
         next = (((head >> 32) + 1) << 32) |
                atomic_load_explicit(&slot_at(*index)->next, memory_order_relaxed);
-    } while (!atomic_compare_exchange_weak_explicit(&free_head, &head, next, memory_order_acquire,
+    } while (!atomic_compare_exchange_weak_explicit(free_head, &head, next, memory_order_acquire,
                                                     memory_order_acquire));
     return true;
+}
+
+static bool pop_free(uint32_t *index)
+{
+    const unsigned lane = ssc_lane();
+
+    for (unsigned i = 0; i < SSC_LANES; i++) {
+        if (pop_from(&free_slots[(lane + i) % SSC_LANES].head, index))
+            return true;
+    }
+    return false;
+}
+
+static bool any_free(void)
+{
+    for (unsigned i = 0; i < SSC_LANES; i++) {
+        if ((uint32_t)atomic_load(&free_slots[i].head) != 0)
+            return true;
+    }
+    return false;
 }
 
 static bool grow(void)
@@ -91,7 +118,7 @@ static bool grow(void)
     bool grown = false;
 
     pthread_mutex_lock(&grow_lock);
-    if ((uint32_t)atomic_load(&free_head) != 0) {
+    if (any_free()) {
         grown = true; /* another thread was faster */
     } else {
         const uint32_t n = atomic_load(&chunk_count);
@@ -124,7 +151,7 @@ sscore_ref ssc_slot_new(SSL_SESSION *sess, uint32_t owner)
                             GENERATION_SHIFT << GENERATION_SHIFT) |
                            1;
     atomic_store_explicit(&slot->state, state, memory_order_release);
-    ssc_count(slots_used, 1);
+    ssc_count_lane(slots_used, 1);
     return make_ref(index, state);
 }
 
@@ -140,7 +167,7 @@ static void let_go(struct slot *slot, uint32_t index)
     atomic_store_explicit(&slot->state, ((before >> GENERATION_SHIFT) + 1) << GENERATION_SHIFT,
                           memory_order_release);
     push_free(index);
-    ssc_count(slots_used, -1);
+    ssc_count_lane(slots_used, -1);
     ssc_libssl()->SSL_SESSION_free(sess);
 }
 
@@ -174,6 +201,15 @@ bool ssc_slot_open(sscore_ref ref)
     struct slot *slot = slot_of(ref);
 
     return slot != NULL && is_open(atomic_load_explicit(&slot->state, memory_order_acquire), ref);
+}
+
+void ssc_slot_prefetch(sscore_ref ref)
+{
+    const struct slot *slot = slot_of(ref);
+
+    /* Nothing is read through it: it may be gone. */
+    if (slot != NULL)
+        ssc_key_prefetch(__atomic_load_n(&slot->sess, __ATOMIC_RELAXED));
 }
 
 SSL_SESSION *ssc_slot_close(sscore_ref ref)

@@ -26,6 +26,9 @@ SSL_SESSION *ssc_slot_get1(sscore_ref ref);
 /* ssc_slot_open is true if ssc_slot_get1 would return the session at this moment. */
 bool ssc_slot_open(sscore_ref ref);
 
+/* ssc_slot_prefetch fetches the session for what is going to be done with it. */
+void ssc_slot_prefetch(sscore_ref ref);
+
 /*
  * ssc_slot_close ends the slot for lookups and returns its session, which
  * stays valid until ssc_slot_release. NULL if another thread was first: several

@@ -115,7 +115,20 @@ typedef struct sscore_store_counters {
  * atomic operations. The Go core writes the part it counts, the shim the rest.
  * gocore/statfile reads the same layout; bump SSC_PROCESS_LAYOUT when it changes.
  */
-#define SSC_PROCESS_LAYOUT 2u
+#define SSC_PROCESS_LAYOUT 3u
+
+/*
+ * What the shim counts most often, each thread in one of several lines of
+ * memory: processors that count in one line wait for each other. The figures
+ * are the sums, which are added to `core` and `slots_used`.
+ */
+#define SSC_LANES 8
+typedef struct sscore_lane {
+    _Alignas(64) uint64_t slots_used;
+    uint64_t hits, misses;     /* lookups that the shim has answered */
+    uint64_t removed, expired; /* sessions that it took out of service */
+} sscore_lane;
+
 typedef struct sscore_process {
     /* written by the shim */
     uint64_t pid;           /* 0: unused slot */
@@ -134,6 +147,7 @@ typedef struct sscore_process {
     sscore_store_counters store;
     uint64_t unsealed; /* records of a store or a file refused: altered, of another key, ... */
     uint64_t panics;   /* panics recovered at the seam */
+    sscore_lane lane[SSC_LANES];
 } sscore_process;
 
 /* What the core is told at its start. */

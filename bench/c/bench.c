@@ -117,10 +117,32 @@ struct member {
     pthread_t thread;
 };
 
+/*
+ * Threads that live for some milliseconds are often put on one processor, and
+ * moved apart too late: that would measure the kernel. So each gets its own.
+ */
+static void spread(unsigned number)
+{
+    cpu_set_t all, one;
+
+    if (pthread_getaffinity_np(pthread_self(), sizeof all, &all) != 0)
+        return;
+    int nth = (int)number % CPU_COUNT(&all);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &all) || nth-- > 0)
+            continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+        return;
+    }
+}
+
 static void *work(void *arg)
 {
     struct member *me = arg;
 
+    spread(me->number);
     pthread_barrier_wait(&me->crew->start);
     me->begun = bench_ns();
     me->crew->task(me->crew->arg, me->number);

@@ -13,26 +13,31 @@ func checkTable(t require.TestingT, table *Table) {
 	checkLines(t, &table.byKey)
 	checkIndex(t, &table.order.byExpiry)
 	checkHeap(t, &table.order.heap)
-	ordered := map[uint32]bool{}
-	for _, i := range orderedEntries(&table.order) {
-		require.False(t, ordered[i], "an entry has two places in the order")
-		ordered[i] = true
+	ordered := newOnceEach(t, table.byKey.last)
+	places := orderedEntries(&table.order)
+	for _, i := range places {
+		ordered.see(i)
 	}
-	require.Len(t, ordered, int(table.byKey.used))
+	require.Len(t, places, int(table.byKey.used))
+	earliest := Never
+	if len(places) > 0 {
+		earliest = table.order.expiry(places[0])
+	}
+	require.Equal(t, earliest, table.head.Earliest, "C is told another expiry")
 	sequences := map[uint64]bool{}
 	for i := uint32(1); i <= table.byKey.last; i++ {
 		e := table.entries.at(i)
-		if e.Sequence == 0 {
-			require.False(t, ordered[i])
-			require.Equal(t, Entry{Ref: e.Ref}, *e, "something of a session is left")
-			continue
+		switch {
+		case e.Sequence == 0:
+			if ordered.seen[i] || *e != (Entry{}) {
+				require.Fail(t, "something of a session is left")
+			}
+		case !ordered.seen[i] || e.Ref == 0 || sequences[e.Sequence] || e.Sequence > table.sequence:
+			require.Failf(t, "an entry is wrong", "%+v", e)
+		case table.find(&e.Key, e.Key.hash(&table.seeds)) != i:
+			require.Fail(t, "an entry is not found")
 		}
-		require.True(t, ordered[i])
-		require.NotZero(t, e.Ref)
-		require.False(t, sequences[e.Sequence], "two entries with one sequence number")
-		require.LessOrEqual(t, e.Sequence, table.sequence)
 		sequences[e.Sequence] = true
-		require.Equal(t, i, table.find(&e.Key, e.Key.hash(&table.seeds)), "an entry is not found")
 	}
 }
 

@@ -1,12 +1,10 @@
 package cache
 
-import "runtime"
-
 // A step of a cursor holds the lock of the table while it looks at so many
 // entries and takes out so many of them.
 const (
-	stepLooks = 1024
-	stepTakes = 256
+	stepLooks = 256
+	stepTakes = 16
 )
 
 // Cursor walks over the sessions that were stored when it was made, those
@@ -61,8 +59,7 @@ func (c *Cursor) Next(buf []Ref) int {
 		if done {
 			break
 		}
-		// Without this, who waits for the lock would see it taken again at once.
-		runtime.Gosched()
+		c.table.mu.giveWay()
 	}
 	return n
 }

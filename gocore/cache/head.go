@@ -28,21 +28,31 @@ type Head struct {
 	LineChunks     directory
 	OverflowChunks directory
 	EntryChunks    directory
-	PlaceChunks    directory
 
 	// Earliest is the least expiry of all; Never if there is none.
 	Earliest int64
-	_        [2]uint64
+	_        [7]uint64
 
-	// Hits and Misses are the lookups that C has answered, beside the table's.
+	// Lanes count the lookups that C has answered, beside the table's.
+	Lanes [Lanes]Lane
+
 	// Retired is a ring of sessions that C took out of service: C adds at
 	// RetiredTail, the table removes what is before it, at RetiredHead.
+	RetiredTail uint32
+	RetiredHead uint32
+	Retiring    uint32 // C's: a thread is adding
+	_           [13]uint32
+	Retired     [RetiredRoom]Retired
+}
+
+// Lanes is in how many lines of memory C counts, so that its threads need not
+// wait for each other.
+const Lanes = 8
+
+// Lane is one of them.
+type Lane struct {
 	Hits, Misses uint64
-	RetiredTail  uint32
-	RetiredHead  uint32
-	Retiring     uint32 // C's: a thread is adding
-	_            [9]uint32
-	Retired      [RetiredRoom]Retired
+	_            [6]uint64
 }
 
 // RetiredRoom is how many sessions C takes out of service before it has to call.

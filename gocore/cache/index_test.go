@@ -11,13 +11,7 @@ import (
 // checkIndex checks that each number up to the last is either in the chain of
 // its hash or free, once.
 func checkIndex(t require.TestingT, x *index) {
-	seen := make([]bool, x.last+1)
-	visit := func(i uint32) {
-		require.NotEqual(t, none, i)
-		require.LessOrEqual(t, i, x.last)
-		require.False(t, seen[i], "a number is found twice")
-		seen[i] = true
-	}
+	seen := newOnceEach(t, x.last)
 	var used, free uint32
 	if x.heads.len == 0 {
 		require.Zero(t, x.last, "it was never prepared")
@@ -25,13 +19,15 @@ func checkIndex(t require.TestingT, x *index) {
 	}
 	for c := range x.chains {
 		for i := *x.heads.at(c); i != none; i = x.next(i) {
-			visit(i)
-			require.Equal(t, c, x.chain(x.hashOf(i)), "an item is in another chain than its hash")
+			seen.see(i)
+			if c != x.chain(x.hashOf(i)) {
+				require.Fail(t, "an item is in another chain than its hash")
+			}
 			used++
 		}
 	}
 	for i := x.free; i != none; i = x.next(i) {
-		visit(i)
+		seen.see(i)
 		free++
 	}
 	require.Equal(t, x.used, used)

@@ -22,10 +22,11 @@ type lines struct {
 	mask     uint32     // the least 2^k-1 that is not below head.Lines-1
 	used     uint32     // items stored
 	last     uint32     // highest number ever handed out
-	free     uint32     // first free number below last; its Ref is the next
-	lastMore uint32     // highest number of an overflow line
-	freeMore uint32     // first free overflow line; its More is the next
-	spare    uint32     // free overflow lines
+	freed    slab[uint32]
+	free     uint32 // how many numbers below last are free: the first of freed
+	lastMore uint32 // highest number of an overflow line
+	freeMore uint32 // first free overflow line; its More is the next
+	spare    uint32 // free overflow lines
 	entries  *slab[Entry]
 }
 
@@ -43,12 +44,13 @@ func (x *lines) init(head *Head, entries *slab[Entry]) bool {
 func (x *lines) release() {
 	x.own.release()
 	x.overflow.release()
+	x.freed.release()
 }
 
 // prepare makes add possible. It is false if memory is short or all numbers are
 // in use.
 func (x *lines) prepare() bool {
-	if x.used >= math.MaxUint32-1 || x.free == none && !x.entries.reach(x.last+1) {
+	if x.used >= math.MaxUint32-1 || x.free == 0 && !(x.entries.reach(x.last+1) && x.freed.reach(x.last)) {
 		return false
 	}
 	return x.haveSpare(1)
@@ -73,9 +75,12 @@ func (x *lines) add(hash uint32) uint32 {
 	if x.used > perLine*x.head.Lines {
 		x.split()
 	}
-	i := x.free
-	if i != none {
-		x.free = uint32(x.entries.at(i).Ref)
+	var i uint32
+	if x.free > 0 {
+		// Not a list through the entries: they would have to be fetched to be read,
+		// and are now only written.
+		x.free--
+		i = *x.freed.at(x.free)
 	} else {
 		x.last++
 		i = x.last
@@ -84,15 +89,15 @@ func (x *lines) add(hash uint32) uint32 {
 	return i
 }
 
-// remove takes item i out and frees its number. The caller wipes the entry first.
+// remove takes item i out and frees its number. The caller wipes the entry.
 func (x *lines) remove(i, hash uint32) {
 	w := word(hash, i)
 	for l := x.own.at(x.line(hash)); ; l = x.overflow.at(uint32(l.More)) {
 		for n := range &l.Word {
 			if l.Word[n] == w {
 				atomic.StoreUint64(&l.Word[n], 0)
-				x.entries.at(i).Ref = Ref(x.free)
-				x.free = i
+				*x.freed.at(x.free) = i
+				x.free++
 				x.used--
 				return
 			}

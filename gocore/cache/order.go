@@ -1,9 +1,6 @@
 package cache
 
-import (
-	"sync/atomic"
-	"unsafe"
-)
+import "sync/atomic"
 
 // order is the order of eviction: the earliest expiry first, among equals the
 // one that was placed first.
@@ -28,9 +25,6 @@ type place struct {
 	bucket     uint32
 }
 
-// PlaceSize is the size of what the order has for each entry; C fetches it ahead.
-const PlaceSize = unsafe.Sizeof(place{})
-
 // bucket is the list of the entries with one expiry. It is never empty.
 type bucket struct {
 	expiry      int64
@@ -41,7 +35,6 @@ type bucket struct {
 // init makes the order empty; C may read the places.
 func (o *order) init(head *Head) {
 	o.seed = head.Seeds[0]
-	o.places.dir = &head.PlaceChunks
 	o.earliest = &head.Earliest
 	o.publish()
 	o.heap.buckets = &o.buckets

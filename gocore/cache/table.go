@@ -254,10 +254,12 @@ func (t *Table) Counters() Counters {
 	c := t.tally.own
 	if !t.closed {
 		// What C counted is not in the sums: it adds to those itself.
-		hits, misses := atomic.LoadUint64(&t.head.Hits), atomic.LoadUint64(&t.head.Misses)
-		c.Lookups += hits + misses
-		c.Hits += hits
-		c.Misses += misses
+		for i := range t.head.Lanes {
+			hits, misses := atomic.LoadUint64(&t.head.Lanes[i].Hits), atomic.LoadUint64(&t.head.Lanes[i].Misses)
+			c.Lookups += hits + misses
+			c.Hits += hits
+			c.Misses += misses
+		}
 	}
 	return c
 }

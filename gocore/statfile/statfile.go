@@ -44,9 +44,40 @@ type Process struct {
 	Panics         uint64 // panics recovered at the seam
 }
 
+// block is a process's part of the file.
+type block struct {
+	Process
+	_     [5]uint64
+	Lanes [8]lane
+}
+
+// BlockSize is the size of a process's part of the file.
+var BlockSize = binary.Size(block{})
+
+// lane is what some threads of a process counted; see SSC_LANES in cshim/sscore.h.
+type lane struct {
+	SlotsUsed, Hits, Misses, Removed, Expired uint64
+	_                                         [3]uint64
+}
+
+// total is the process's figures with those of its lanes.
+func (b *block) total() Process {
+	p := b.Process
+	for _, l := range b.Lanes {
+		p.SlotsUsed += l.SlotsUsed
+		p.Core.Hits += l.Hits
+		p.Core.Misses += l.Misses
+		p.Core.Lookups += l.Hits + l.Misses
+		p.Core.Removed += l.Removed
+		p.Core.Expired += l.Expired
+		p.Core.Entries -= l.Removed + l.Expired
+	}
+	return p
+}
+
 const (
 	magic      = 0x0054415453435353 | layout<<56
-	layout     = 2
+	layout     = 3
 	headerSize = 4096
 )
 
@@ -66,18 +97,18 @@ func Read(path string) ([]Process, error) {
 	}
 	slotSize := int(binary.LittleEndian.Uint32(data[8:]))
 	slots := int(binary.LittleEndian.Uint32(data[12:]))
-	if slotSize != binary.Size(Process{}) || slots < 0 || len(data)-headerSize < slots*slotSize {
+	if slotSize != BlockSize || slots < 0 || len(data)-headerSize < slots*slotSize {
 		return nil, fmt.Errorf("%s: %w", path, ErrNotFigures)
 	}
 	var processes []Process
 	for i := range slots {
-		var p Process
+		var b block
 		slot := data[headerSize+i*slotSize:][:slotSize]
-		if err := binary.Read(bytes.NewReader(slot), binary.LittleEndian, &p); err != nil {
+		if err := binary.Read(bytes.NewReader(slot), binary.LittleEndian, &b); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		if p.PID != 0 {
-			processes = append(processes, p)
+		if b.PID != 0 {
+			processes = append(processes, b.total())
 		}
 	}
 	return processes, nil

@@ -1,0 +1,182 @@
+package cache
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// retire does what C does when it takes a session out of service; it is false
+// if there is no room for the note.
+func retire(table *Table, number uint32, ref Ref, expired bool) bool {
+	h := table.head
+	if atomic.LoadUint32(&h.RetiredTail)-atomic.LoadUint32(&h.RetiredHead) == RetiredRoom {
+		return false
+	}
+	sum := &table.tally.sum.Removed
+	note := Retired{Ref: ref, Number: number}
+	if expired {
+		sum = &table.tally.sum.Expired
+		note.Expired = 1
+	}
+	h.Retired[h.RetiredTail%RetiredRoom] = note
+	atomic.AddUint64(sum, 1)
+	atomic.AddUint64(&table.tally.sum.Entries, ^uint64(0))
+	atomic.AddUint32(&h.RetiredTail, 1)
+	return true
+}
+
+func numberOf(table *Table, k Key) uint32 {
+	return table.find(&k, k.hash(&table.seeds))
+}
+
+// Whatever is asked of a table next, what was retired is gone.
+func TestTable_Retired(t *testing.T) {
+	for name, ask := range map[string]func(table *Table) bool{
+		"Lookup":   func(table *Table) bool { _, v := table.Lookup(numbered(1), 0); return v == Miss },
+		"Contains": func(table *Table) bool { return !table.Contains(numbered(1)) },
+		"Remove":   func(table *Table) bool { _, ok := table.Remove(numbered(1), 0, 0); return !ok },
+		"Touch":    func(table *Table) bool { return !table.Touch(numbered(1), 1, 5) },
+		"Len":      func(table *Table) bool { return table.Len() == 1 },
+		"Revoke":   func(table *Table) bool { return !table.Revoke(numbered(1), 1) },
+		"Alone":    func(table *Table) bool { table.SetAlone(numbered(1), true); return !table.Alone(numbered(1)) },
+		"Snapshot": func(table *Table) bool { return len(drain(table.Snapshot(), 4)) == 1 },
+		"Flush":    func(table *Table) bool { return len(drain(table.Flush(0, true, 0), 4)) == 1 },
+		"Counters": func(table *Table) bool { return table.Counters().Removed == 1 },
+		"Add": func(table *Table) bool {
+			r, _, _, _ := table.Add(numbered(1), 7, 1, 5, nil)
+			return r == Added
+		},
+		"Evict": func(table *Table) bool {
+			table.SetCapacity(1)
+			n, more := table.Evict(make([]Ref, 4))
+			return n == 0 && !more
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var totals Counters
+			table := newTable(t, Options{Totals: &totals})
+			put(t, table, 1, 5)
+			put(t, table, 2, 5)
+			require.True(t, retire(table, numberOf(table, numbered(1)), 1, false))
+			require.True(t, ask(table))
+			checkTable(t, table)
+			checkCounters(t, table.Counters())
+			require.Equal(t, uint64(1), totals.Removed)
+			require.Equal(t, table.Counters().Entries, totals.Entries)
+		})
+	}
+}
+
+// A session that was handed out in the meantime counts as what took it.
+func TestTable_Retired_TooLate(t *testing.T) {
+	var totals Counters
+	table := newTable(t, Options{Totals: &totals})
+	for n := uint32(1); n <= 3; n++ {
+		put(t, table, n, 5)
+	}
+	first, second := numberOf(table, numbered(1)), numberOf(table, numbered(2))
+	_, ok := table.Remove(numbered(1), 0, 0)
+	require.True(t, ok)
+	put(t, table, 4, 5)
+	require.Equal(t, first, numberOf(table, numbered(4)), "the entry is another's by now")
+	_, replaced, _, _ := table.Add(numbered(2), 12, 12, 5, nil)
+	require.Equal(t, Ref(2), replaced)
+	_, ok = table.Remove(numbered(3), 0, 6)
+	require.True(t, ok)
+
+	require.True(t, retire(table, first, 1, false))
+	require.True(t, retire(table, second, 2, true))
+	require.True(t, retire(table, 3, 3, true))
+	want := Counters{Adds: 5, Replaced: 1, Removed: 1, Expired: 1, Entries: 2}
+	require.Equal(t, want, table.Counters())
+	require.Equal(t, want, totals)
+	require.True(t, table.Contains(numbered(4)))
+	require.True(t, table.Contains(numbered(2)))
+	checkTable(t, table)
+}
+
+// The ring of notes goes round, and is full at times.
+func TestTable_Retired_Many(t *testing.T) {
+	var totals Counters
+	table := newTable(t, Options{Totals: &totals})
+	table.head.RetiredTail = 1<<32 - 100
+	table.head.RetiredHead = table.head.RetiredTail
+	var noted, full uint64
+	for n := uint32(1); n <= 1000; n++ {
+		put(t, table, n, 5)
+		for range n % 40 {
+			put(t, table, n+10_000, 5)
+			i := numberOf(table, numbered(n+10_000))
+			if retire(table, i, Ref(n+10_000), n%2 == 0) {
+				noted++
+			}
+			table.Len()
+		}
+		if n%100 != 0 {
+			continue
+		}
+		for i := n - 50; i < n; i++ {
+			if retire(table, numberOf(table, numbered(i)), Ref(i), false) {
+				noted++
+			} else {
+				full++
+			}
+		}
+	}
+	require.Equal(t, uint64(10*(50-RetiredRoom)), full)
+	c := table.Counters()
+	require.Equal(t, noted, c.Removed+c.Expired)
+	require.Equal(t, c, totals)
+	checkCounters(t, c)
+	checkTable(t, table)
+}
+
+// One thread of C retires while others use the table.
+func TestTable_Retired_Concurrent(t *testing.T) {
+	var totals Counters
+	table := newTable(t, Options{Capacity: 500, Totals: &totals})
+	type stored struct {
+		number uint32
+		ref    Ref
+	}
+	var mu sync.Mutex // of last and of the ring's end
+	var last []stored
+	var running sync.WaitGroup
+	for worker := range uint32(3) {
+		running.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(worker), 1))
+			var buf [8]Ref
+			for n := range uint32(5000) {
+				k := numbered(uint32(r.IntN(900)))
+				ref := Ref(worker*5000 + n + 1)
+				table.Add(k, ref, Object(ref), int64(r.IntN(100)), buf[:])
+				table.mu.Lock()
+				number := numberOf(table, k)
+				table.mu.Unlock()
+				mu.Lock()
+				if last = append(last, stored{number, ref}); len(last) > 20 {
+					gone := last[0]
+					last = last[1:]
+					if gone.number != none {
+						retire(table, gone.number, gone.ref, n%2 == 0)
+					}
+				}
+				mu.Unlock()
+				if n%50 == 0 {
+					drain(table.Flush(int64(r.IntN(5)), false, 0), 8)
+				}
+			}
+		})
+	}
+	running.Wait()
+	c := table.Counters()
+	checkCounters(t, c)
+	require.Equal(t, c, totals)
+	require.NotZero(t, c.Removed)
+	require.NotZero(t, c.Expired)
+	checkTable(t, table)
+}
