@@ -88,7 +88,7 @@ static char **arguments(void)
 {
     static char name[] = "libsesscache";
     /* Threads of the host are not to be interrupted by the runtime's SIGURG, nor
-     * files of the host's control group to be opened and watched. */
+     * files of the host's control group to be kept open and watched. */
     static char debug[] = "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0";
     static const unsigned long types[] = {AT_PAGESZ, AT_HWCAP,  AT_CLKTCK,      AT_SECURE,
                                           AT_RANDOM, AT_HWCAP2, AT_SYSINFO_EHDR};

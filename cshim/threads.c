@@ -29,12 +29,11 @@ static _Atomic unsigned asked; /* threads that the core has asked for */
  * after the others every 20 microseconds for a while after each call from C:
  * in a server with a thousand calls a second, for ever. The kernel may wake it
  * as late as this, with some other timer; nothing waits for it here as long as
- * there are processors for all threads that call (see ssc_runtime_enter).
+ * there are processors for all threads that call (see sscore_threads).
  */
 #define MONITOR 2
 #define MONITOR_SLACK_NS 10000000ul
 
-/* What scripts/go-core.sh puts in the place of the core's pthread_create. */
 /* What a thread of the core is to run, where something is to be done before. */
 struct start {
     thread_main *run;
@@ -50,6 +49,7 @@ static void *run_monitor(void *arg)
     return start.run(start.arg);
 }
 
+/* What scripts/go-core.sh puts in the place of the core's pthread_create. */
 int ssc_core_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main *run,
                             void *arg);
 

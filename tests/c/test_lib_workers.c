@@ -1,4 +1,6 @@
 /* lib_workers: a session of one worker resumes at each, and is counted where it was found. */
+#include <string.h>
+
 #include "library.h"
 #include "workers.h"
 
@@ -81,10 +83,95 @@ static void shared(int version)
     close_contexts();
 }
 
+/* The nth of many sessions that differ in their IDs only. */
+static SSL_SESSION *one_of_many(const saved *like, long n)
+{
+    SSL_SESSION *first = restore(like);
+    SSL_SESSION *sess = SSL_SESSION_dup(first);
+    unsigned char id[32] = {1};
+
+    memcpy(id + 1, &n, sizeof n);
+    SSL_SESSION_set1_id(sess, id, sizeof id);
+    SSL_SESSION_free(first);
+    return sess;
+}
+
+/* Adds n sessions; returns how many of them were stored. */
+static long add_many(SSL_CTX *ctx, saved *session, long n)
+{
+    long stored = 0;
+
+    for (long i = 0; i < n; i++) {
+        SSL_SESSION *sess = one_of_many(session, i);
+        stored += SSL_CTX_add_session(ctx, sess);
+        SSL_SESSION_free(sess);
+    }
+    return stored;
+}
+
+/* How many of the n are found by their IDs. */
+static long find_many(SSL_CTX *ctx, saved *session, long n)
+{
+    SSL *ssl = SSL_new(ctx);
+    long found = 0;
+
+    for (long i = 0; i < n; i++) {
+        SSL_SESSION *sess = one_of_many(session, i);
+        unsigned int len;
+        const unsigned char *id = SSL_SESSION_get_id(sess, &len);
+        found += SSL_has_matching_session_id(ssl, id, len);
+        SSL_SESSION_free(sess);
+    }
+    SSL_free(ssl);
+    return found;
+}
+
+static long number(SSL_CTX *ctx, saved *session, long n)
+{
+    (void)session, (void)n;
+    return SSL_CTX_sess_number(ctx);
+}
+
+static long full(SSL_CTX *ctx, saved *session, long n)
+{
+    (void)session, (void)n;
+    return SSL_CTX_sess_cache_full(ctx);
+}
+
+/* A worker's table has the newest; nothing is lost by that, and nobody told. */
+static void many(void (*removed)(SSL_CTX *ctx, SSL_SESSION *sess))
+{
+    saved s = {0};
+
+    server = server_context(TLS1_3_VERSION);
+    worker_client = client_context(TLS1_3_VERSION);
+    SSL_CTX_set_num_tickets(server, 1);
+    SSL_CTX_sess_set_remove_cb(server, removed);
+    workers_start(close_contexts);
+    TRACE(visit_at(A, server, &s));
+    TRACE(at(A, add_many, server, &s, 3000));
+    TRACE(at(A, number, server, NULL, 0));
+    TRACE(at(A, full, server, NULL, 0));
+    TRACE(at(A, find_many, server, &s, 3000));
+    TRACE(at(B, find_many, server, &s, 3000));
+    resumes("the first", server, &s);
+    workers_stop();
+    close_contexts();
+}
+
+static void nothing(SSL_CTX *ctx, SSL_SESSION *sess)
+{
+    (void)ctx, (void)sess;
+}
+
 int main(void)
 {
     begin();
     shared(TLS1_2_VERSION);
     shared(TLS1_3_VERSION);
+    STEP("more sessions than a worker keeps");
+    many(NULL);
+    STEP("an application that wants to hear of each has all of them");
+    many(nothing);
     return finish();
 }
