@@ -59,10 +59,10 @@ func (k *Key) Spread() uint32 {
 
 // equals is ==, in words.
 func (k *Key) equals(o *Key) bool {
-	le := binary.LittleEndian
-	return le.Uint64(k.ID[0:])^le.Uint64(o.ID[0:])|le.Uint64(k.ID[8:])^le.Uint64(o.ID[8:])|
-		le.Uint64(k.ID[16:])^le.Uint64(o.ID[16:])|le.Uint64(k.ID[24:])^le.Uint64(o.ID[24:])|
-		uint64(k.Version^o.Version)|uint64(k.Len^o.Len) == 0
+	differ := func(i int) uint64 {
+		return binary.LittleEndian.Uint64(k.ID[i:]) ^ binary.LittleEndian.Uint64(o.ID[i:])
+	}
+	return differ(0)|differ(8)|differ(16)|differ(24) == 0 && k.Version == o.Version && k.Len == o.Len
 }
 
 // fold is the product of two numbers, its upper half folded onto the lower.

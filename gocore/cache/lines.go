@@ -53,7 +53,8 @@ func (x *lines) prepare() bool {
 	if x.used >= math.MaxUint32-1 || x.free == 0 && !(x.entries.reach(x.last+1) && x.freed.reach(x.last)) {
 		return false
 	}
-	return x.haveSpare(1)
+	// So few fit into one line; most contexts have no more.
+	return x.used < Words || x.haveSpare(1)
 }
 
 // haveSpare sees to it that n overflow lines are free.

@@ -244,6 +244,9 @@ func (t *Table) Touch(k Key, object Object, expiry int64) bool {
 func (t *Table) Len() uint64 {
 	t.enter()
 	defer t.mu.Unlock()
+	if t.closed {
+		return 0
+	}
 	return uint64(t.byKey.used)
 }
 

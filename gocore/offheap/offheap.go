@@ -18,7 +18,7 @@ import (
 // Blocks below hugeSize are cut from spans, in sizes that are powers of two;
 // larger ones are mappings of their own, in whole pages.
 const (
-	minShift  = 8 // the least block: 256 bytes
+	minShift  = 6 // the least block: 64 bytes
 	spanShift = 16
 	spanSize  = 1 << spanShift
 	hugeSize  = 2 << 20
