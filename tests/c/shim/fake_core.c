@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index.h"
 #include "sscore.h"
 
 #define ENTRIES 64
@@ -89,6 +90,18 @@ sscore_table sscore_table_new(uint64_t capacity)
     count = 0;
     limit = capacity;
     return 1;
+}
+
+/* An index in which a split never ends: it is sure of nothing, so the core is asked everything. */
+struct ssc_index *sscore_table_index(sscore_table table)
+{
+    static struct ssc_index_line empty[SSC_INDEX_FIRST];
+    static struct ssc_index index = {
+        .lines = 1, .splits = 1, .line_chunks = {empty}, .earliest = INT64_MIN};
+
+    (void)table;
+    calls++;
+    return &index;
 }
 
 void sscore_table_free(sscore_table table)

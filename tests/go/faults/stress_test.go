@@ -57,16 +57,22 @@ func TestStress(t *testing.T) {
 	}
 }
 
+// sanitizedThreads is the environment of a program under ThreadSanitizer with
+// the library that is.
+func sanitizedThreads(t *testing.T) []string {
+	return []string{
+		"LD_PRELOAD=" + runtimeOf(t, "libtsan.so") + ":" +
+			file(t, filepath.Join(build, "tsan/stress/libsesscache.so")),
+		"TSAN_OPTIONS=ignore_noninstrumented_modules=1 exitcode=66",
+	}
+}
+
 // TestStress_Threads runs it with the shim and the program under
 // ThreadSanitizer. libssl and the Go core are not instrumented: accesses below
 // their own calls are left out, their locks are seen.
 func TestStress_Threads(t *testing.T) {
 	seconds := max(2, *stressSeconds/2)
-	env := []string{
-		"LD_PRELOAD=" + runtimeOf(t, "libtsan.so") + ":" +
-			file(t, filepath.Join(build, "tsan/stress/libsesscache.so")),
-		"TSAN_OPTIONS=ignore_noninstrumented_modules=1 exitcode=66",
-	}
+	env := sanitizedThreads(t)
 	for name, mode := range stressModes {
 		t.Run(name, func(t *testing.T) {
 			limit := time.Duration(seconds)*time.Second + short
@@ -79,6 +85,24 @@ func TestStress_Threads(t *testing.T) {
 		require.Error(t, result.Err)
 		require.Contains(t, result.Stderr, "WARNING: ThreadSanitizer: data race")
 	})
+}
+
+// TestReaders looks sessions up, without a lock, while the table changes.
+func TestReaders(t *testing.T) {
+	limit := time.Duration(*stressSeconds)*time.Second + short
+	result := Run(limit, preload(t), program(t, "stress/readers"), strconv.Itoa(*stressSeconds))
+	requireWell(t, result)
+	require.Empty(t, result.Stderr)
+	require.Contains(t, result.Stdout, " alive=0\n")
+	t.Logf("%s", result.Stdout)
+}
+
+// TestReaders_Threads runs it under ThreadSanitizer, like TestStress_Threads.
+func TestReaders_Threads(t *testing.T) {
+	seconds := max(2, *stressSeconds/2)
+	limit := time.Duration(seconds)*time.Second + short
+	requireWell(t, Run(limit, sanitizedThreads(t), program(t, "../tsan/tests/stress/readers"),
+		strconv.Itoa(seconds), "calm"))
 }
 
 // TestStress_Memory runs it under valgrind, where it gets little done: valgrind

@@ -1,0 +1,330 @@
+/*
+ * Lookups with a change of the table at every moment: before each load of
+ * ssc_index_find some writes of the change are made, before a later load the
+ * rest, in the order in which the core makes them (lines.go, table.go of
+ * gocore/cache). The answer must be one that was right at some time meanwhile,
+ * or that it is not sure.
+ */
+#include "index.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void before_load(void);
+#undef atomic_load_explicit
+#define atomic_load_explicit(p, order) (before_load(), __atomic_load_n(p, order))
+#include "index.c"
+
+#define MAX_WRITES 256
+#define LINES 16
+
+static struct world {
+    struct ssc_index index;
+    struct ssc_index_line own[LINES], overflow[LINES];
+    struct ssc_index_entry entries[LINES];
+    uint32_t used_overflow, used_entries, freed[LINES], free;
+    uint64_t sequence;
+} now, start;
+
+/* The writes of a change, in their order. */
+static struct write {
+    _Atomic uint64_t *whole;
+    _Atomic uint32_t *half;
+    uint64_t value;
+} writes[MAX_WRITES];
+static int write_count;
+
+static void write64(_Atomic uint64_t *at, uint64_t value)
+{
+    writes[write_count++] = (struct write){.whole = at, .value = value};
+    *at = value;
+}
+
+static void write32(_Atomic uint32_t *at, uint32_t value)
+{
+    writes[write_count++] = (struct write){.half = at, .value = value};
+    *at = value;
+}
+
+/* Keys differ in one byte. */
+static sscore_key key_of(int n)
+{
+    sscore_key key = {.id = {7, 7, 7}, .version = 0x0303, .id_len = 32};
+
+    key.id[31] = (uint8_t)n;
+    return key;
+}
+
+static uint32_t hash_of(int n)
+{
+    const sscore_key key = key_of(n);
+    const struct image image = image_of(&key);
+
+    return hash(&image, now.index.seeds);
+}
+
+static struct ssc_index_line *line_at(uint32_t h)
+{
+    return &now.own[line_of(&now.index, h)];
+}
+
+static void put(struct ssc_index_line *line, uint64_t word)
+{
+    for (;; line = &now.overflow[line->more]) {
+        for (int i = 0; i < SSC_INDEX_WORDS; i++) {
+            if (line->word[i] == 0) {
+                write64(&line->word[i], word);
+                return;
+            }
+        }
+        if (line->more == 0) {
+            now.used_overflow++;
+            write64(&now.overflow[now.used_overflow].more, 0);
+            write64(&line->more, now.used_overflow);
+        }
+    }
+}
+
+/* Adds a key under a hash, that of its own or, to collide, another's. */
+static void add_as(int n, uint32_t h, uint64_t ref)
+{
+    const sscore_key key = key_of(n);
+    const struct image image = image_of(&key);
+    const uint32_t number = now.free > 0 ? now.freed[--now.free] : ++now.used_entries;
+    struct ssc_index_entry *e = &now.entries[number];
+
+    put(line_at(h), (uint64_t)h << 32 | number);
+    for (int i = 0; i < 4; i++)
+        write64(&e->id[i], image.id[i]);
+    write32(&e->kind, image.kind);
+    write32(&e->stamp, 0);
+    write64(&e->ref, ref);
+    write64(&e->object, ref);
+    write64(&e->sequence, ++now.sequence);
+}
+
+static void add(int n, uint64_t ref)
+{
+    add_as(n, hash_of(n), ref);
+}
+
+/* The word of a key that was added under its own hash. */
+static _Atomic uint64_t *word_of(int n)
+{
+    const sscore_key key = key_of(n);
+    const struct image image = image_of(&key);
+
+    for (struct ssc_index_line *l = line_at(hash_of(n));; l = &now.overflow[l->more]) {
+        for (int i = 0; i < SSC_INDEX_WORDS; i++) {
+            if (l->word[i] >> 32 == hash_of(n) &&
+                now.entries[(uint32_t)l->word[i]].id[3] == image.id[3])
+                return &l->word[i];
+        }
+    }
+}
+
+static void take(int n)
+{
+    _Atomic uint64_t *word = word_of(n);
+    const uint32_t number = (uint32_t)*word;
+    struct ssc_index_entry *e = &now.entries[number];
+
+    write64(&e->sequence, 0);
+    for (int i = 0; i < 4; i++)
+        write64(&e->id[i], 0);
+    write32(&e->kind, 0);
+    write32(&e->stamp, 0);
+    write64(&e->ref, 0);
+    write64(&e->object, 0);
+    write64(word, 0);
+    now.freed[now.free++] = number;
+}
+
+static void replace(int n, uint64_t ref)
+{
+    struct ssc_index_entry *e = &now.entries[(uint32_t)*word_of(n)];
+
+    write64(&e->sequence, 0);
+    write64(&e->ref, ref);
+    write64(&e->object, ref);
+    write64(&e->sequence, ++now.sequence);
+}
+
+static void split(void)
+{
+    const uint32_t added = now.index.lines, mask = (1u << bits_of(added)) - 1;
+    struct ssc_index_line *from = &now.own[added & mask >> 1], *to = &now.own[added];
+    uint64_t words[LINES * SSC_INDEX_WORDS];
+    int count = 0;
+    const uint32_t first = (uint32_t)from->more;
+
+    for (struct ssc_index_line *l = from;; l = &now.overflow[l->more]) {
+        for (int i = 0; i < SSC_INDEX_WORDS; i++)
+            words[count++] = l->word[i];
+        if (l->more == 0)
+            break;
+    }
+    write32(&now.index.splits, now.index.splits + 1);
+    write32(&now.index.lines, added + 1);
+    for (int i = 0; i < SSC_INDEX_WORDS; i++)
+        write64(&from->word[i], 0);
+    write64(&from->more, 0);
+    for (int i = 0; i < count; i++) {
+        if (words[i] != 0)
+            put((uint32_t)(words[i] >> 32 & mask) == added ? to : from, words[i]);
+    }
+    for (uint32_t free = first, next; free != 0; free = next) {
+        next = (uint32_t)now.overflow[free].more;
+        for (int i = 0; i < SSC_INDEX_WORDS; i++)
+            write64(&now.overflow[free].word[i], 0);
+        write64(&now.overflow[free].more, 0);
+    }
+    write32(&now.index.splits, now.index.splits + 1);
+}
+
+/* A lookup under way: so many writes have been made; those up to `until` come before load `at`. */
+static struct {
+    int loads, done;
+    struct {
+        int at, until;
+    } stop[2];
+} under_way;
+
+static void before_load(void)
+{
+    for (int s = 0; s < 2; s++) {
+        while (under_way.loads == under_way.stop[s].at &&
+               under_way.done < under_way.stop[s].until) {
+            const struct write *w = &writes[under_way.done++];
+            if (w->whole != NULL)
+                *w->whole = w->value;
+            else
+                *w->half = (uint32_t)w->value;
+        }
+    }
+    under_way.loads++;
+}
+
+/* What may be answered. */
+struct valid {
+    uint64_t ref, other; /* references that may be found; 0: none */
+    bool absent;
+};
+
+static long lookups, unsure, failures;
+
+/* One lookup of key 1, from the start. */
+static void look_up(const char *what, const struct valid *valid, int first, int until, int last)
+{
+    const sscore_key key = key_of(1);
+    struct ssc_index_item item = {0};
+
+    now = start;
+    memset(&under_way, 0, sizeof under_way);
+    under_way.stop[0].at = first;
+    under_way.stop[0].until = until;
+    under_way.stop[1].at = last;
+    under_way.stop[1].until = write_count;
+    const enum ssc_index_answer answer = ssc_index_find(&now.index, &key, &item);
+    lookups++;
+    unsure += answer == SSC_INDEX_UNSURE;
+    if (answer == SSC_INDEX_ABSENT
+            ? !valid->absent
+            : answer == SSC_INDEX_FOUND &&
+                  (item.ref == 0 || (item.ref != valid->ref && item.ref != valid->other))) {
+        if (failures++ == 0)
+            fprintf(stderr, "%s, %d of %d writes before load %d and the rest before %d: %s %llu\n",
+                    what, until, write_count, first, last,
+                    answer == SSC_INDEX_FOUND ? "found" : "absent", (unsigned long long)item.ref);
+    }
+}
+
+/* Every pair of loads, and every number of writes before the first of them. */
+static void at_every_moment(const char *what, struct valid valid)
+{
+    int first = 0, last = 0;
+
+    do {
+        for (last = first; last == first || last <= under_way.loads; last++) {
+            for (int until = last == first ? write_count : 1; until <= write_count; until++)
+                look_up(what, &valid, first, until, last);
+        }
+    } while (++first <= under_way.loads);
+    /* A change that stays half done, as its thread was stopped. */
+    for (int until = 1; until < write_count; until++)
+        look_up(what, &valid, 0, until, -1);
+}
+
+/* A table with key 1, reference 100, somewhere in a line of `others` more, and `lines` lines. */
+static void begin(uint32_t lines, int others, bool with)
+{
+    memset(&now, 0, sizeof now);
+    now.index.lines = lines;
+    for (unsigned i = 0; i < 5; i++)
+        now.index.seeds[i] = (i + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    now.index.line_chunks[0] = now.own;
+    now.index.overflow_chunks[0] = now.overflow;
+    now.index.entry_chunks[0] = now.entries;
+    for (int n = 2; others > 0; n++) {
+        if (line_at(hash_of(n)) != line_at(hash_of(1)))
+            continue;
+        if (--others == 2 && with)
+            add(1, 100);
+        add(n, 100u + (unsigned)n);
+    }
+    start = now;
+    write_count = 0;
+}
+
+#define CHANGE(code, ...)                                                                          \
+    do {                                                                                           \
+        code;                                                                                      \
+        at_every_moment(#code, (struct valid){__VA_ARGS__});                                       \
+    } while (0)
+
+static int other_in_line(void)
+{
+    int n = 2;
+
+    while (line_at(hash_of(n)) != line_at(hash_of(1)))
+        n++;
+    return n;
+}
+
+int main(void)
+{
+    for (int others = 3; others <= 12; others += 3) {
+        for (uint32_t lines = 1; lines <= 4; lines++) {
+            const int b = 200;
+            begin(lines, others, true);
+            const int other = other_in_line();
+            CHANGE(split(), .ref = 100);
+            begin(lines, others, true);
+            CHANGE((split(), split()), .ref = 100);
+            begin(lines, others, true);
+            CHANGE(take(1), .ref = 100, .absent = true);
+            begin(lines, others, true);
+            CHANGE((take(1), add(b, 300)), .ref = 100, .absent = true);
+            begin(lines, others, true);
+            CHANGE((take(1), add_as(b, hash_of(1), 300)), .ref = 100, .absent = true);
+            begin(lines, others, true);
+            CHANGE(replace(1, 300), .ref = 100, .other = 300);
+            begin(lines, others, true);
+            CHANGE((take(1), add(1, 300)), .ref = 100, .other = 300, .absent = true);
+            begin(lines, others, true);
+            CHANGE((take(other), add(b, 300)), .ref = 100);
+            begin(lines, others, true);
+            CHANGE((take(other), add_as(b, hash_of(1), 300)), .ref = 100);
+            begin(lines, others, false);
+            CHANGE(add(1, 300), .other = 300, .absent = true);
+            begin(lines, others, false);
+            CHANGE((take(other), add(1, 300)), .other = 300, .absent = true);
+            begin(lines, others, false);
+            CHANGE(add_as(b, hash_of(1), 300), .absent = true);
+            begin(lines, others, false);
+            CHANGE((add(1, 300), split()), .other = 300, .absent = true);
+        }
+    }
+    printf("lookups=%ld unsure=%ld wrong=%ld\n", lookups, unsure, failures);
+    return failures != 0 || unsure == 0 || unsure == lookups;
+}
