@@ -14,8 +14,8 @@ SSC_EXPORT int SSL_has_matching_session_id(const SSL *ssl, const unsigned char *
     struct ssc_ctx *rec = ssc_ctx_of(ssc_ctx_of_ssl(ssl));
     /* libssl asks of each ID it makes, 32 random bytes, whether it has them
      * already. That takes two crossings to learn what is as good as certain. */
-    if (rec != NULL && atomic_load(&rec->generate_cb) == NULL && ssc_ssl_generate_cb(ssl) == NULL &&
-        ssc_libssl_is(__builtin_return_address(0)))
+    if (ssc_libssl_is(__builtin_return_address(0)) && rec != NULL &&
+        atomic_load(&rec->generate_cb) == NULL && ssc_ssl_generate_cb(ssl) == NULL)
         return 0;
     if (rec == NULL)
         return real->SSL_has_matching_session_id(ssl, id, id_len);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "ssc.h"
+
 /* A lookup gives up, and the core is asked, after so many lines or changes met. */
 #define MAX_LINES 16
 #define MAX_TRIES 4
@@ -121,9 +123,10 @@ static enum ssc_index_answer search(const struct ssc_index *index, uint32_t hash
     const struct ssc_index_line *line = ITEM(index->line_chunks, line_of(index, hash));
 
     for (int n = 0; n < MAX_LINES; n++) {
+#pragma GCC unroll 7
         for (int i = 0; i < SSC_INDEX_WORDS; i++) {
             const uint64_t word = ACQUIRE(&line->word[i]);
-            if ((uint32_t)(word >> 32) != hash || (uint32_t)word == 0)
+            if (ssc_likely(word >> 32 != hash) || (uint32_t)word == 0)
                 continue;
             const enum ssc_index_answer answer = look(index, (uint32_t)word, image, item);
             if (answer != SSC_INDEX_ABSENT)

@@ -92,6 +92,16 @@ enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const sscore
 bool ssc_index_retire(struct ssc_index *index, const struct ssc_index_item *item, bool expired);
 
 /*
+ * ssc_index_settled is true if the core has found all notes: what a lookup finds
+ * after that was not removed before.
+ */
+static inline bool ssc_index_settled(const struct ssc_index *index)
+{
+    return atomic_load_explicit(&index->retired_tail, memory_order_acquire) ==
+           atomic_load_explicit(&index->retired_head, memory_order_acquire);
+}
+
+/*
  * ssc_index_prefetch fetches the key's line for what is going to be done with it
  * after something else, such as a crossing.
  */

@@ -148,9 +148,12 @@ bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len
 
     if (table == 0 || !ssc_key_make(&key, id, len, version))
         return false;
-    enum ssc_index_answer answer = ssc_index_find(ssc_ctx_table(rec)->index, &key, &item);
-    if (answer == SSC_INDEX_UNSURE || (answer == SSC_INDEX_FOUND && !ssc_slot_open(item.ref)) ||
-        (answer == SSC_INDEX_ABSENT && caches != 0))
+    const struct ssc_index *index = ssc_ctx_table(rec)->index;
+    /* What the core is yet to be told of as removed is not there: its slot is closed. */
+    const bool settled = ssc_index_settled(index);
+    enum ssc_index_answer answer = ssc_index_find(index, &key, &item);
+    const bool gone = answer == SSC_INDEX_FOUND && !settled && !ssc_slot_open(item.ref);
+    if (answer == SSC_INDEX_UNSURE || gone || (answer == SSC_INDEX_ABSENT && caches != 0))
         answer = sscore_contains(table, &key, (int64_t)time(NULL), caches) != 0 ? SSC_INDEX_FOUND
                                                                                 : SSC_INDEX_ABSENT;
     errno = saved_errno;
