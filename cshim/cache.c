@@ -208,11 +208,12 @@ int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
 }
 
 /*
- * Takes the key's session out of the cache and of the `caches`. True if one of
- * them had it; *ref is its slot, closed, if that was the process's own.
+ * Takes the key's session out of the cache and of the `caches`, where it does not
+ * come back before one `like` it expires. True if one of them had it; *ref is its
+ * slot, closed, if that was the process's own.
  */
-static bool take_out(struct ssc_ctx *rec, sscore_table table, sscore_key *key, int64_t expiry,
-                     uint32_t caches, sscore_ref *ref)
+static bool take_out(struct ssc_ctx *rec, sscore_table table, sscore_key *key,
+                     const SSL_SESSION *like, uint32_t caches, sscore_ref *ref)
 {
     struct ssc_index *index = ssc_ctx_table(rec)->index;
     struct ssc_index_item item;
@@ -237,7 +238,7 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, sscore_key *key, i
         }
         return true;
     }
-    if (!sscore_remove(table, key, 0, now, expiry, caches, ref))
+    if (!sscore_remove(table, key, 0, now, ssc_key_expiry(like), caches, ref))
         return false;
     if (*ref != 0 && ssc_slot_close(*ref) == NULL) {
         *ref = 0;
@@ -271,7 +272,7 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
     const sscore_table table = ssc_share_core(rec, &caches);
     const bool keyed = frame != NULL && frame->sess == sess && frame->keyed;
     if (table != 0 && (keyed || ssc_key_of(sess, &key)) &&
-        take_out(rec, table, keyed ? &frame->key : &key, ssc_key_expiry(sess), caches, &ref)) {
+        take_out(rec, table, keyed ? &frame->key : &key, sess, caches, &ref)) {
         if (frame != NULL) {
             frame->found = true;
             /* Another thread may have added it to libssl's copy since libssl

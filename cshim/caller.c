@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "runtime.h"
 #include "sscore.h"
 
@@ -64,6 +65,7 @@ static void caller_ended(void *unused)
 {
     (void)unused;
     atomic_fetch_sub(&callers, 1);
+    ssc_lane_leave();
     drop_signal_stack();
 }
 

@@ -34,12 +34,31 @@ static struct ssc_statfile *statfile;
 
 __thread unsigned ssc_lane_taken;
 
+static _Atomic unsigned lane_users[SSC_LANES];
+
+/*
+ * The lane with the fewest threads. A thread that comes when another has ended
+ * gets that one's, with the free slots that lie there.
+ */
 unsigned ssc_lane_take(void)
 {
-    static _Atomic unsigned taken;
+    unsigned lane = 0;
 
-    ssc_lane_taken = atomic_fetch_add(&taken, 1) % SSC_LANES + 1;
-    return ssc_lane_taken - 1;
+    for (unsigned i = 1; i < SSC_LANES; i++) {
+        if (atomic_load(&lane_users[i]) < atomic_load(&lane_users[lane]))
+            lane = i;
+    }
+    atomic_fetch_add(&lane_users[lane], 1);
+    ssc_lane_taken = lane + 1;
+    return lane;
+}
+
+void ssc_lane_leave(void)
+{
+    if (ssc_lane_taken == 0)
+        return;
+    atomic_fetch_sub(&lane_users[ssc_lane_taken - 1], 1);
+    ssc_lane_taken = 0;
 }
 
 static bool gone(uint64_t pid)

@@ -53,9 +53,11 @@ static inline void ssc_fork_check(void)
 
 /*
  * ssc_lane is the number of the lane in which this thread counts, below
- * SSC_LANES; ssc_count_lane adds to a figure there.
+ * SSC_LANES; ssc_count_lane adds to a figure there. ssc_lane_leave is called at
+ * a thread's end.
  */
 unsigned ssc_lane_take(void);
+void ssc_lane_leave(void);
 static inline unsigned ssc_lane(void)
 {
     extern __thread unsigned ssc_lane_taken; /* 0: none yet */

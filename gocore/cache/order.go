@@ -16,7 +16,7 @@ type order struct {
 	byExpiry index // of the buckets
 	seed     uint64
 	earliest *int64 // for C, the expiry at the top of the heap
-	recent   uint32 // bucket that was found last; it may be none by now
+	recent   uint32 // bucket that was found last, or none
 }
 
 // place is where an entry stands.
@@ -27,7 +27,6 @@ type place struct {
 
 // bucket is the list of the entries with one expiry. It is never empty.
 type bucket struct {
-	expiry      int64
 	first, last uint32 // the oldest and the newest entry
 	pos         uint32 // in the heap
 }
@@ -38,7 +37,7 @@ func (o *order) init(head *Head) {
 	o.earliest = &head.Earliest
 	o.publish()
 	o.heap.buckets = &o.buckets
-	o.byExpiry.init(func(b uint32) uint32 { return o.hash(o.buckets.at(b).expiry) })
+	o.byExpiry.init(func(b uint32) uint32 { return o.hash(o.heap.expiry(b)) })
 }
 
 func (o *order) release() {
@@ -84,8 +83,12 @@ func (o *order) remove(i uint32) {
 		o.places.at(p.next).prev = p.prev
 	}
 	if b.first == none {
+		hash := o.hash(o.heap.expiry(p.bucket))
 		o.heap.remove(p.bucket)
-		o.byExpiry.remove(p.bucket, o.hash(b.expiry))
+		o.byExpiry.remove(p.bucket, hash)
+		if o.recent == p.bucket {
+			o.recent = none
+		}
 		o.publish()
 	}
 }
@@ -94,7 +97,7 @@ func (o *order) remove(i uint32) {
 func (o *order) publish() {
 	earliest := Never
 	if b := o.heap.top(); b != none {
-		earliest = o.buckets.at(b).expiry
+		earliest = o.heap.expiry(b)
 	}
 	atomic.StoreInt64(o.earliest, earliest)
 }
@@ -102,7 +105,7 @@ func (o *order) publish() {
 // move gives entry i another expiry, as the newest of it; prepare must have been
 // called.
 func (o *order) move(i uint32, expiry int64) {
-	if b := o.buckets.at(o.places.at(i).bucket); b.expiry == expiry && b.last == i {
+	if b := o.places.at(i).bucket; o.heap.expiry(b) == expiry && o.buckets.at(b).last == i {
 		return
 	}
 	o.remove(i)
@@ -111,7 +114,7 @@ func (o *order) move(i uint32, expiry int64) {
 
 // expiry is the expiry of entry i.
 func (o *order) expiry(i uint32) int64 {
-	return o.buckets.at(o.places.at(i).bucket).expiry
+	return o.heap.expiry(o.places.at(i).bucket)
 }
 
 // first is the entry that is to be evicted first, or none.
@@ -142,23 +145,21 @@ func (o *order) second() uint32 {
 // bucketOf finds the bucket of an expiry or makes an empty one.
 func (o *order) bucketOf(expiry int64) uint32 {
 	// Sessions that are added in one second mostly expire in one.
-	if o.recent != none {
-		if b := o.buckets.at(o.recent); b.first != none && b.expiry == expiry {
-			return o.recent
-		}
+	if o.recent != none && o.heap.expiry(o.recent) == expiry {
+		return o.recent
 	}
 	hash := o.hash(expiry)
 	for b := o.byExpiry.first(hash); b != none; b = o.byExpiry.next(b) {
-		if o.buckets.at(b).expiry == expiry {
+		if o.heap.expiry(b) == expiry {
 			o.recent = b
 			return b
 		}
 	}
 	// There is an entry for each bucket, so their numbers do not run out first.
 	b := o.byExpiry.add(hash)
-	*o.buckets.at(b) = bucket{expiry: expiry}
+	*o.buckets.at(b) = bucket{}
 	o.recent = b
-	o.heap.push(b)
+	o.heap.push(b, expiry)
 	o.publish()
 	return b
 }

@@ -14,10 +14,10 @@ import (
 func orderedEntries(o *order) []uint32 {
 	buckets := make([]uint32, o.heap.len)
 	for pos := range o.heap.len {
-		buckets[pos] = *o.heap.items.at(pos)
+		buckets[pos] = o.heap.items.at(pos).bucket
 	}
 	slices.SortFunc(buckets, func(a, b uint32) int {
-		if o.buckets.at(a).expiry < o.buckets.at(b).expiry {
+		if o.heap.expiry(a) < o.heap.expiry(b) {
 			return -1
 		}
 		return 1
@@ -35,12 +35,12 @@ func orderedEntries(o *order) []uint32 {
 // know their places.
 func checkHeap(t require.TestingT, h *expiryHeap) {
 	for pos := range h.len {
-		b := *h.items.at(pos)
+		item := h.items.at(pos)
+		b := item.bucket
 		require.Equal(t, pos, h.buckets.at(b).pos)
 		require.NotEqual(t, none, h.buckets.at(b).first, "a bucket is empty")
 		if pos > 0 {
-			parent := *h.items.at((pos - 1) / arity)
-			require.Less(t, h.buckets.at(parent).expiry, h.buckets.at(b).expiry)
+			require.Less(t, h.items.at((pos-1)/arity).expiry, item.expiry)
 		}
 	}
 }
