@@ -20,7 +20,7 @@
 
 struct slot {
     _Atomic uint64_t state;
-    SSL_SESSION *sess;
+    _Atomic(SSL_SESSION *) sess;
     _Atomic uint32_t owner; /* the context's number; 0 while free */
     _Atomic uint32_t next;  /* in the list of free slots: index + 1 */
 };
@@ -46,6 +46,12 @@ static struct slot *slot_at(uint32_t index)
 {
     return &atomic_load_explicit(&chunks[index >> CHUNK_BITS],
                                  memory_order_acquire)[index & (CHUNK_SLOTS - 1)];
+}
+
+/* The state orders it; ssc_slot_prefetch alone looks without that. */
+static SSL_SESSION *session_of(const struct slot *slot)
+{
+    return atomic_load_explicit(&slot->sess, memory_order_relaxed);
 }
 
 static sscore_ref make_ref(uint32_t index, uint64_t state)
@@ -144,7 +150,7 @@ sscore_ref ssc_slot_new(SSL_SESSION *sess, uint32_t owner)
             return 0;
     }
     struct slot *slot = slot_at(index);
-    slot->sess = sess;
+    atomic_store_explicit(&slot->sess, sess, memory_order_relaxed);
     atomic_store_explicit(&slot->owner, owner, memory_order_relaxed);
     /* One holder: the cache. Nobody else has a number of this generation yet. */
     const uint64_t state = (atomic_load_explicit(&slot->state, memory_order_relaxed) >>
@@ -161,8 +167,8 @@ static void let_go(struct slot *slot, uint32_t index)
 
     if ((before & HOLDERS) != 1)
         return;
-    SSL_SESSION *sess = slot->sess;
-    slot->sess = NULL;
+    SSL_SESSION *sess = session_of(slot);
+    atomic_store_explicit(&slot->sess, NULL, memory_order_relaxed);
     atomic_store_explicit(&slot->owner, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->state, ((before >> GENERATION_SHIFT) + 1) << GENERATION_SHIFT,
                           memory_order_release);
@@ -190,7 +196,7 @@ SSL_SESSION *ssc_slot_get1(sscore_ref ref)
             return NULL;
     } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + 1,
                                                     memory_order_acq_rel, memory_order_acquire));
-    SSL_SESSION *sess = slot->sess;
+    SSL_SESSION *sess = session_of(slot);
     ssc_libssl()->SSL_SESSION_up_ref(sess);
     let_go(slot, (uint32_t)ref - 1);
     return sess;
@@ -209,7 +215,7 @@ void ssc_slot_prefetch(sscore_ref ref)
 
     /* Nothing is read through it: it may be gone. */
     if (slot != NULL)
-        ssc_key_prefetch(__atomic_load_n(&slot->sess, __ATOMIC_RELAXED));
+        ssc_key_prefetch(session_of(slot));
 }
 
 SSL_SESSION *ssc_slot_close(sscore_ref ref)
@@ -224,7 +230,7 @@ SSL_SESSION *ssc_slot_close(sscore_ref ref)
             return NULL;
     } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state | CLOSED,
                                                     memory_order_acq_rel, memory_order_acquire));
-    return slot->sess;
+    return session_of(slot);
 }
 
 void ssc_slot_release(sscore_ref ref)
@@ -256,7 +262,7 @@ SSL_SESSION *ssc_slot_find1(uint32_t owner, const unsigned char *id, size_t len,
     sscore_ref ref;
 
     for (uint32_t index = 0; (ref = next_open(owner, &index)) != 0;) {
-        const SSL_SESSION *sess = slot_of(ref)->sess;
+        const SSL_SESSION *sess = session_of(slot_of(ref));
         unsigned int sess_len = 0;
         const unsigned char *sess_id = real->SSL_SESSION_get_id(sess, &sess_len);
         if (sess_len == len && memcmp(sess_id, id, len) == 0 &&
