@@ -22,8 +22,10 @@
 
 /* Stands in the place of process.c, which does the same without looking at numbers. */
 static pid_t settled;
+static _Atomic uint32_t always_asked = SSC_FORKED;
+_Atomic uint32_t *ssc_settled = &always_asked;
 
-void ssc_fork_check(void)
+void ssc_settle(void)
 {
     if (settled == getpid())
         return;
