@@ -146,6 +146,7 @@ bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len
     struct ssc_index_item item;
     sscore_key key;
 
+    errno = saved_errno;
     if (table == 0 || !ssc_key_make(&key, id, len, version))
         return false;
     const struct ssc_index *index = ssc_ctx_table(rec)->index;

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/libsesscache/libsesscache/bench/measure"
+	"github.com/libsesscache/libsesscache/bench/rig"
 	"github.com/libsesscache/libsesscache/gocore/statfile"
 )
 
@@ -198,5 +199,5 @@ func (v *server) handshakes(ctx context.Context, o *Options, n int) (int64, erro
 	if l.Full != n {
 		return 0, fmt.Errorf("of %d connections %d were full handshakes", n, l.Full)
 	}
-	return v.memory()
+	return rig.Memory(v.processes())
 }

@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/libsesscache/libsesscache/bench/rig"
 	"github.com/libsesscache/libsesscache/gocore/statfile"
 )
 
@@ -148,47 +147,7 @@ func (v *server) orderly() bool {
 
 // processes is the first process and its children.
 func (v *server) processes() []int {
-	first := v.cmd.Process.Pid
-	pids := []int{first}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", first))
-	if err != nil {
-		return pids
-	}
-	for _, field := range strings.Fields(string(children)) {
-		if pid, err := strconv.Atoi(field); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// memory is what all processes take together, in bytes; what n of them share
-// counts 1/n in each.
-func (v *server) memory() (int64, error) {
-	var sum int64
-	for _, pid := range v.processes() {
-		rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-		if err != nil {
-			return 0, err
-		}
-		bytes, err := proportional(string(rollup))
-		if err != nil {
-			return 0, err
-		}
-		sum += bytes
-	}
-	return sum, nil
-}
-
-// proportional reads the proportional set size out of smaps_rollup, in bytes.
-func proportional(rollup string) (int64, error) {
-	for line := range strings.Lines(rollup) {
-		var kilobytes int64
-		if n, _ := fmt.Sscanf(line, "Pss: %d kB", &kilobytes); n == 1 {
-			return kilobytes << 10, nil
-		}
-	}
-	return 0, errors.New("smaps_rollup does not tell the proportional set size")
+	return rig.Processes(v.cmd.Process.Pid)
 }
 
 // witness tells by the library's own figures whether the side did what it is for.

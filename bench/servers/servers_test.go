@@ -12,16 +12,6 @@ import (
 	"github.com/libsesscache/libsesscache/gocore/statfile"
 )
 
-func TestProportional(t *testing.T) {
-	bytes, err := proportional("55f7c55f9000-7ffd1998c000 ---p 00000000 00:00 0  [rollup]\n" +
-		"Rss:                1600 kB\nPss:                 395 kB\nPss_Dirty:           116 kB\n")
-	require.NoError(t, err)
-	require.EqualValues(t, 395<<10, bytes)
-
-	_, err = proportional("Rss:                1600 kB\n")
-	require.Error(t, err)
-}
-
 func TestRegionSize(t *testing.T) {
 	require.Equal(t, "1M", regionSize(1))
 	require.Equal(t, "5M", regionSize(20_000))

@@ -1,19 +1,15 @@
 package servers
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
+
+	"github.com/libsesscache/libsesscache/bench/rig"
 )
 
 // site is a directory with what all servers have in common: the certificate,
@@ -31,7 +27,7 @@ func newSite() (*site, error) {
 	s := &site{dir: dir}
 	// The workers run as another user and have to pass through.
 	if err = os.Chmod(dir, 0o755); err == nil {
-		err = s.writeCertificate()
+		err = rig.WriteCertificate(s.certificate())
 	}
 	if err == nil {
 		err = s.writeSealingKey()
@@ -60,28 +56,6 @@ func (s *site) next() (string, error) {
 	s.servers++
 	dir := filepath.Join(s.dir, strconv.Itoa(s.servers))
 	return dir, os.Mkdir(dir, 0o755)
-}
-
-// writeCertificate writes a certificate for ECDSA on P-256 and its key into one file.
-func (s *site) writeCertificate() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	both := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
-	return os.WriteFile(s.certificate(), both, 0o600)
 }
 
 func (s *site) writeSealingKey() error {

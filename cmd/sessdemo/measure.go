@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/libsesscache/libsesscache/bench/rig"
 	"github.com/libsesscache/libsesscache/gocore/statfile"
 )
 
@@ -64,7 +65,7 @@ func measure(ctx context.Context, o options, s *site, kind string) (measurement,
 		return m, err
 	}
 	if m.load, err = runLoad(ctx, o, nginx.address); err == nil {
-		m.memory, err = nginx.memory()
+		m.memory, err = rig.Memory(nginx.processes())
 	}
 	if err == nil {
 		m.cpu, err = nginx.cpu()

@@ -3,14 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -19,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/libsesscache/libsesscache/bench/rig"
 )
 
 // patience bounds the start and the stop of nginx.
@@ -37,7 +33,7 @@ func newSite() (*site, error) {
 	s := &site{dir}
 	// The workers run as another user and have to pass through.
 	if err = os.Chmod(dir, 0o755); err == nil {
-		err = s.writeCertificate()
+		err = rig.WriteCertificate(s.file("server.pem"))
 	}
 	if err != nil {
 		s.remove()
@@ -52,27 +48,6 @@ func (s *site) remove() {
 
 func (s *site) file(name string) string {
 	return filepath.Join(s.dir, name)
-}
-
-func (s *site) writeCertificate() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	both := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
-	return os.WriteFile(s.file("server.pem"), both, 0o600)
 }
 
 // writeConfig writes nginx's configuration, the same for both kinds of run but
@@ -200,37 +175,7 @@ func (v *server) said() error {
 
 // processes is the master and its workers.
 func (v *server) processes() []int {
-	master := v.cmd.Process.Pid
-	pids := []int{master}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", master))
-	if err != nil {
-		return pids
-	}
-	for _, field := range strings.Fields(string(children)) {
-		if pid, err := strconv.Atoi(field); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// memory is what all processes of nginx take together: the sum of their
-// proportional set sizes, in bytes.
-func (v *server) memory() (int64, error) {
-	var sum int64
-	for _, pid := range v.processes() {
-		rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-		if err != nil {
-			return 0, err
-		}
-		for line := range strings.Lines(string(rollup)) {
-			var kilobytes int64
-			if n, _ := fmt.Sscanf(line, "Pss: %d kB", &kilobytes); n == 1 {
-				sum += kilobytes << 10
-			}
-		}
-	}
-	return sum, nil
+	return rig.Processes(v.cmd.Process.Pid)
 }
 
 // cpu is the processor time that all processes of nginx have used.
