@@ -212,10 +212,11 @@ bool ssc_slot_open(sscore_ref ref)
 void ssc_slot_prefetch(sscore_ref ref)
 {
     const struct slot *slot = slot_of(ref);
+    const SSL_SESSION *sess = slot != NULL ? session_of(slot) : NULL;
 
     /* Nothing is read through it: it may be gone. */
-    if (slot != NULL)
-        ssc_key_prefetch(session_of(slot));
+    if (sess != NULL)
+        ssc_key_prefetch(sess);
 }
 
 SSL_SESSION *ssc_slot_close(sscore_ref ref)

@@ -49,7 +49,7 @@ enum {
     SSCORE_REGION = 1, /* the region that the workers of this host share */
     SSCORE_STORE = 2,  /* the store that hosts share */
     SSCORE_TAKE = 4, /* lookup: the session is good for one connection of all workers, then gone */
-    SSCORE_BIND = 8, /* from sscore_table_identify: the store wants the connection\'s certificate */
+    SSCORE_BIND = 8, /* from sscore_table_identify: the store wants the connection's certificate */
 };
 
 /* What sscore_lookup is asked, and what it found. */

@@ -83,3 +83,19 @@ func proportional(rollup string) (int64, error) {
 	}
 	return 0, errors.New("smaps_rollup does not tell the proportional set size")
 }
+
+// CheckLoad is the error of a run of tlsload in which a connection failed, each
+// of errors so many times, or client and server disagree on what was resumed.
+func CheckLoad(connections, failed, resumed, said int, errors map[string]int) error {
+	if failed > 0 {
+		var reasons []string
+		for reason, count := range errors {
+			reasons = append(reasons, fmt.Sprintf("%d %s", count, reason))
+		}
+		return fmt.Errorf("%d of %d connections failed: %s", failed, connections, strings.Join(reasons, "; "))
+	}
+	if said != resumed {
+		return fmt.Errorf("the clients resumed %d times, the server says %d", resumed, said)
+	}
+	return nil
+}

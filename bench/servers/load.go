@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+
+	"github.com/libsesscache/libsesscache/bench/rig"
 )
 
 // Clients at once. Those of the closed loop keep the server busy; those of the
@@ -82,18 +84,7 @@ func parseLoad(text []byte) (load, error) {
 	if err := json.Unmarshal(text, &l); err != nil {
 		return l, fmt.Errorf("tlsload gave no result: %w", err)
 	}
-	if l.Failed > 0 {
-		var reasons []string
-		for reason, count := range l.Errors {
-			reasons = append(reasons, fmt.Sprintf("%d %s", count, reason))
-		}
-		return l, fmt.Errorf("%d of %d connections failed: %s", l.Failed, l.Connections,
-			strings.Join(reasons, "; "))
-	}
-	if l.Said != l.Resumed {
-		return l, fmt.Errorf("the clients resumed %d times, the server says %d", l.Resumed, l.Said)
-	}
-	return l, nil
+	return l, rig.CheckLoad(l.Connections, l.Failed, l.Resumed, l.Said, l.Errors)
 }
 
 // common are the values of either loop.

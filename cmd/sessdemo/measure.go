@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/libsesscache/libsesscache/bench/rig"
@@ -94,16 +93,8 @@ func runLoad(ctx context.Context, o options, address string) (load, error) {
 	if err := json.Unmarshal(stdout.Bytes(), &l); err != nil {
 		return l, fmt.Errorf("tlsload gave no result: %w", errors.Join(runErr, err))
 	}
-	if l.Failed > 0 {
-		var reasons []string
-		for reason, count := range l.Errors {
-			reasons = append(reasons, fmt.Sprintf("%d %s", count, reason))
-		}
-		return l, fmt.Errorf("%d of %d connections failed: %s", l.Failed, l.Connections,
-			strings.Join(reasons, "; "))
-	}
-	if l.Said != l.Resumed {
-		return l, fmt.Errorf("the clients resumed %d times, nginx says %d", l.Resumed, l.Said)
+	if err := rig.CheckLoad(l.Connections, l.Failed, l.Resumed, l.Said, l.Errors); err != nil {
+		return l, err
 	}
 	return l, runErr
 }
