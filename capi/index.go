@@ -15,6 +15,8 @@ enum {
     index_overflow_chunks = offsetof(struct ssc_index, overflow_chunks),
     index_entry_chunks = offsetof(struct ssc_index, entry_chunks),
     index_earliest = offsetof(struct ssc_index, earliest),
+    index_capacity = offsetof(struct ssc_index, capacity),
+    index_used = offsetof(struct ssc_index, used),
     index_lanes = offsetof(struct ssc_index, lane),
     lanes_size = sizeof(((struct ssc_index *)0)->lane),
     index_retired_tail = offsetof(struct ssc_index, retired_tail),
@@ -22,6 +24,16 @@ enum {
     index_retired = offsetof(struct ssc_index, retired),
     retired_room = SSC_INDEX_RETIRED,
     retired_size = sizeof(((struct ssc_index *)0)->retired),
+    index_added_tail = offsetof(struct ssc_index, added_tail),
+    index_added_head = offsetof(struct ssc_index, added_head),
+    index_added = offsetof(struct ssc_index, added),
+    added_room = SSC_INDEX_ADDED,
+    noted_size = sizeof(struct ssc_index_noted),
+    noted_kind = offsetof(struct ssc_index_noted, kind),
+    noted_hash = offsetof(struct ssc_index_noted, hash),
+    noted_ref = offsetof(struct ssc_index_noted, ref),
+    noted_object = offsetof(struct ssc_index_noted, object),
+    noted_expiry = offsetof(struct ssc_index_noted, expiry),
     line_size = sizeof(struct ssc_index_line),
     line_more = offsetof(struct ssc_index_line, more),
     entry_size = sizeof(struct ssc_index_entry),
@@ -47,6 +59,7 @@ import (
 var (
 	same  [1]struct{}
 	head  cache.Head
+	noted cache.Noted
 	line  cache.Line
 	entry cache.Entry
 
@@ -60,6 +73,8 @@ var (
 	_ = same[unsafe.Offsetof(head.OverflowChunks)-C.index_overflow_chunks]
 	_ = same[unsafe.Offsetof(head.EntryChunks)-C.index_entry_chunks]
 	_ = same[unsafe.Offsetof(head.Earliest)-C.index_earliest]
+	_ = same[unsafe.Offsetof(head.Capacity)-C.index_capacity]
+	_ = same[unsafe.Offsetof(head.Used)-C.index_used]
 	_ = same[unsafe.Offsetof(head.Lanes)-C.index_lanes]
 	_ = same[unsafe.Sizeof(head.Lanes)-C.lanes_size]
 	_ = same[unsafe.Offsetof(head.RetiredTail)-C.index_retired_tail]
@@ -67,6 +82,16 @@ var (
 	_ = same[unsafe.Offsetof(head.Retired)-C.index_retired]
 	_ = same[cache.RetiredRoom-C.retired_room]
 	_ = same[unsafe.Sizeof(head.Retired)-C.retired_size]
+	_ = same[unsafe.Offsetof(head.AddedTail)-C.index_added_tail]
+	_ = same[unsafe.Offsetof(head.AddedHead)-C.index_added_head]
+	_ = same[unsafe.Offsetof(head.Added)-C.index_added]
+	_ = same[cache.AddedRoom-C.added_room]
+	_ = same[unsafe.Sizeof(noted)-C.noted_size]
+	_ = same[unsafe.Offsetof(noted.Key.Version)-C.noted_kind]
+	_ = same[unsafe.Offsetof(noted.Hash)-C.noted_hash]
+	_ = same[unsafe.Offsetof(noted.Ref)-C.noted_ref]
+	_ = same[unsafe.Offsetof(noted.Object)-C.noted_object]
+	_ = same[unsafe.Offsetof(noted.Expiry)-C.noted_expiry]
 	_ = same[unsafe.Sizeof(line)-C.line_size]
 	_ = same[unsafe.Offsetof(line.More)-C.line_more]
 	_ = same[unsafe.Sizeof(entry)-C.entry_size]

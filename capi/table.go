@@ -207,7 +207,8 @@ func sscore_evict(n C.sscore_table, displaced *C.sscore_displaced) {
 	defer recovered(func() { setEvicted(displaced, 0, false) })
 	displaced.replaced = 0
 	if t := tableOf(n); t != nil {
-		evicted, more := t.Evict(refsOf(displaced))
+		replaced, evicted, more := t.Evict(refsOf(displaced))
+		displaced.replaced = C.sscore_ref(replaced)
 		setEvicted(displaced, evicted, more)
 		return
 	}

@@ -8,6 +8,7 @@
 #include "callback.h"
 #include "config.h"
 #include "key.h"
+#include "notes.h"
 #include "process.h"
 #include "runtime.h"
 #include "share.h"
@@ -16,6 +17,16 @@
 #define WALK_BATCH 64
 /* So many sessions on their way from memory while one is visited. */
 #define WALK_AHEAD 8
+/* A cache of this size may have some sessions more for some adds: 3 of 100. */
+#define LATE_SIZE (32 * SSC_INDEX_ADDED)
+
+/* A session that is to go, and where it is in the table. */
+struct target {
+    sscore_key key;
+    bool keyed; /* it has a key */
+    enum ssc_index_answer there;
+    struct ssc_index_item item; /* if it was found */
+};
 
 /*
  * A call of libssl's SSL_CTX_remove_session under way in this thread, so that
@@ -26,9 +37,8 @@ struct removal {
     SSL_SESSION *sess; /* NULL: any */
     bool mark_only;    /* the session is dropped by us; libssl just marks it */
     bool asked;        /* by the application */
-    bool keyed;        /* `key` is the session's */
     bool found;
-    sscore_key key;
+    struct target target; /* if `sess` is known */
 };
 static __thread struct removal *removal;
 static __thread bool in_libssl_add;
@@ -86,15 +96,33 @@ static void evict(struct ssc_ctx *rec, sscore_ref ref)
     end(rec, ref, sess != NULL ? sess : ssc_slot_close(ref));
 }
 
-static void drop_evicted(struct ssc_ctx *rec, sscore_table table, sscore_displaced *displaced)
+static void drop_displaced(struct ssc_ctx *rec, sscore_table table, sscore_displaced *displaced)
 {
     for (;;) {
         const uint32_t more = displaced->more;
+        /* Both are the same session, says the manual: no mark, no callback. */
+        if (displaced->replaced != 0 && ssc_slot_close(displaced->replaced) != NULL)
+            ssc_slot_release(displaced->replaced);
         for (uint32_t i = 0; i < displaced->evicted_len; i++)
             evict(rec, displaced->evicted[i]);
         if (!more)
             return;
         sscore_evict(table, displaced);
+    }
+}
+
+void ssc_cache_settle(struct ssc_ctx *rec)
+{
+    const sscore_table table = ssc_ctx_core(rec);
+    sscore_displaced displaced;
+
+    if (table == 0 || !ssc_runtime_running())
+        return;
+    const struct ssc_index *index = ssc_ctx_table(rec)->index;
+    const uint64_t capacity = atomic_load(&index->capacity);
+    if (ssc_notes_added(index) || (capacity > 0 && atomic_load(&index->used) > capacity)) {
+        sscore_evict(table, &displaced);
+        drop_displaced(rec, table, &displaced);
     }
 }
 
@@ -114,39 +142,83 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
         mark_not_resumable(rec, sess);
 }
 
+/* Stores what needs no crossing: it displaces nothing, and nobody else gets it. */
+static bool store_noted(struct ssc_ctx *rec, const struct ssc_index_key *key,
+                        const struct ssc_note *note)
+{
+    const enum ssc_noted noted = ssc_notes_add(ssc_ctx_table(rec)->index, key, note);
+
+    if (noted == SSC_NOTED_NOT)
+        return false;
+    ssc_count_lane(added, 1);
+    if (noted == SSC_NOTED_DUE)
+        ssc_cache_settle(rec);
+    return true;
+}
+
+static bool store_called(struct ssc_ctx *rec, sscore_table table, sscore_key *key,
+                         const struct ssc_note *note, sscore_record *record)
+{
+    sscore_displaced displaced;
+
+    switch (sscore_add(table, key, note->ref, note->object, (int64_t)time(NULL), note->expiry,
+                       record, &displaced)) {
+    case SSCORE_ADDED:
+    case SSCORE_REPLACED:
+        drop_displaced(rec, table, &displaced);
+        return true;
+    default: /* SSCORE_SAME, or SSCORE_FAILED */
+        ssc_slot_close(note->ref);
+        ssc_slot_release(note->ref);
+        return false;
+    }
+}
+
+/* An application that hears of evictions, or made the cache small, is to see them at once. */
+static bool may_be_late(struct ssc_ctx *rec, const struct ssc_table *table)
+{
+    return atomic_load_explicit(&table->index->capacity, memory_order_relaxed) >= LATE_SIZE &&
+           atomic_load_explicit(&rec->remove_cb, memory_order_relaxed) == NULL &&
+           atomic_load_explicit(&table->users, memory_order_relaxed) == 1;
+}
+
+static bool mirrored(struct ssc_ctx *rec)
+{
+    return ssc_unlikely(atomic_load_explicit(&rec->mirrored, memory_order_acquire));
+}
+
 int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
                     sscore_record *record)
 {
     const struct ssc_libssl *real = ssc_libssl();
-    sscore_displaced displaced;
+    const struct ssc_table *own = ssc_ctx_table(rec);
+    /* First what needs nothing of the session, which is on its way from memory. */
+    struct ssc_note note = {
+        .ref = ssc_slot_new(sess, own->number),
+        .object = (uint64_t)(uintptr_t)sess,
+        .late = may_be_late(rec, own),
+    };
+    struct ssc_index_key index_key;
     sscore_key key;
 
-    if (!ssc_key_of(sess, &key))
+    if (note.ref == 0)
         return 0;
+    const bool keyed = ssc_key_of(sess, &key);
+    ssc_index_key(own->index, &key, &index_key);
+    ssc_index_prefetch(own->index, &index_key);
+    note.expiry = ssc_key_expiry(sess);
     real->SSL_SESSION_up_ref(sess);
-    const sscore_ref ref = ssc_slot_new(sess, ssc_ctx_table(rec)->number);
-    if (ref == 0) {
-        real->SSL_SESSION_free(sess);
+    if (!keyed) {
+        ssc_slot_close(note.ref);
+        ssc_slot_release(note.ref);
         return 0;
     }
-    ssc_index_prefetch(ssc_ctx_table(rec)->index, &key);
-    switch (sscore_add(table, &key, ref, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL),
-                       ssc_key_expiry(sess), record, &displaced)) {
-    case SSCORE_REPLACED:
-        /* Both are the same session, says the manual: no mark, no callback. */
-        if (ssc_slot_close(displaced.replaced) != NULL)
-            ssc_slot_release(displaced.replaced);
-        /* fall through */
-    case SSCORE_ADDED:
-        if (ssc_unlikely(atomic_load_explicit(&rec->mirrored, memory_order_relaxed)))
-            mirror_add(rec, sess);
-        drop_evicted(rec, table, &displaced);
-        return 1;
-    default: /* SSCORE_SAME, or SSCORE_FAILED */
-        ssc_slot_close(ref);
-        ssc_slot_release(ref);
+    if ((record != NULL || mirrored(rec) || !store_noted(rec, &index_key, &note)) &&
+        !store_called(rec, table, &key, &note, record))
         return 0;
-    }
+    if (mirrored(rec))
+        mirror_add(rec, sess);
+    return 1;
 }
 
 int ssc_cache_add(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32_t caches)
@@ -191,16 +263,29 @@ void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uin
     errno = saved_errno;
 }
 
+static void look_for(struct ssc_ctx *rec, const SSL_SESSION *sess, struct target *target)
+{
+    const struct ssc_table *table = ssc_ctx_table(rec);
+    struct ssc_index_key key;
+
+    target->there = SSC_INDEX_UNSURE;
+    target->keyed = ssc_key_of(sess, &target->key);
+    if (!target->keyed || atomic_load_explicit(&table->core, memory_order_acquire) == 0)
+        return;
+    ssc_index_key(table->index, &target->key, &key);
+    target->there = ssc_index_find(table->index, &key, &target->item);
+}
+
 int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
 {
     struct removal frame = {.ctx = rec->ctx, .sess = sess, .asked = asked};
     struct removal *outer = removal;
 
     ssc_key_prefetch(sess);
-    const struct ssc_table *table = ssc_ctx_table(rec);
-    frame.keyed = ssc_key_of(sess, &frame.key);
-    if (frame.keyed && atomic_load_explicit(&table->core, memory_order_acquire) != 0)
-        ssc_index_prefetch(table->index, &frame.key);
+    /* Before libssl's part, so that the slot comes from memory meanwhile. */
+    look_for(rec, sess, &frame.target);
+    if (frame.target.there == SSC_INDEX_FOUND)
+        ssc_slot_prefetch(frame.target.item.ref);
     removal = &frame;
     ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
     removal = outer;
@@ -208,37 +293,36 @@ int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
 }
 
 /*
- * Takes the key's session out of the cache and of the `caches`, where it does not
- * come back before one `like` it expires. True if one of them had it; *ref is its
+ * Takes the target out of the cache and of the `caches`, where it does not come
+ * back before one `like` it expires. True if one of them had it; *ref is its
  * slot, closed, if that was the process's own.
  */
-static bool take_out(struct ssc_ctx *rec, sscore_table table, sscore_key *key,
+static bool take_out(struct ssc_ctx *rec, sscore_table table, struct target *target,
                      const SSL_SESSION *like, uint32_t caches, sscore_ref *ref)
 {
     struct ssc_index *index = ssc_ctx_table(rec)->index;
-    struct ssc_index_item item;
     const int64_t now = (int64_t)time(NULL);
-    const enum ssc_index_answer there =
-        caches == 0 ? ssc_index_find(index, key, &item) : SSC_INDEX_UNSURE;
+    SSL_SESSION *sess = NULL;
 
-    if (there == SSC_INDEX_ABSENT)
+    if (caches == 0 && target->there == SSC_INDEX_ABSENT)
         return false;
-    SSL_SESSION *sess = there == SSC_INDEX_FOUND ? ssc_slot_close(item.ref) : NULL;
+    if (caches == 0 && target->there == SSC_INDEX_FOUND)
+        sess = ssc_slot_close(target->item.ref);
     if (sess != NULL) {
         const bool expired = ssc_key_expiry(sess) < now;
         sscore_ref removed;
-        *ref = item.ref;
-        if (ssc_index_retire(index, &item, expired)) {
+        *ref = target->item.ref;
+        if (target->item.number != 0 && ssc_notes_retire(index, &target->item, expired)) {
             if (expired)
                 ssc_count_lane(expired, 1);
             else
                 ssc_count_lane(removed, 1);
         } else {
-            sscore_remove(table, key, (uint64_t)(uintptr_t)sess, now, 0, 0, &removed);
+            sscore_remove(table, &target->key, (uint64_t)(uintptr_t)sess, now, 0, 0, &removed);
         }
         return true;
     }
-    if (!sscore_remove(table, key, 0, now, ssc_key_expiry(like), caches, ref))
+    if (!sscore_remove(table, &target->key, 0, now, ssc_key_expiry(like), caches, ref))
         return false;
     if (*ref != 0 && ssc_slot_close(*ref) == NULL) {
         *ref = 0;
@@ -253,7 +337,7 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
     struct removal *frame = outer;
     const int saved_errno = errno;
     sscore_ref ref = 0;
-    sscore_key key;
+    struct target other, *target = &other;
 
     if (frame != NULL && (frame->ctx != rec->ctx || (frame->sess != NULL && frame->sess != sess)))
         frame = NULL;
@@ -270,9 +354,11 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
         (frame == NULL || !frame->asked))
         caches = 0;
     const sscore_table table = ssc_share_core(rec, &caches);
-    const bool keyed = frame != NULL && frame->sess == sess && frame->keyed;
-    if (table != 0 && (keyed || ssc_key_of(sess, &key)) &&
-        take_out(rec, table, keyed ? &frame->key : &key, sess, caches, &ref)) {
+    if (frame != NULL && frame->sess == sess)
+        target = &frame->target;
+    else
+        look_for(rec, sess, target);
+    if (table != 0 && target->keyed && take_out(rec, table, target, sess, caches, &ref)) {
         if (frame != NULL) {
             frame->found = true;
             /* Another thread may have added it to libssl's copy since libssl
@@ -335,6 +421,7 @@ void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all, uint32_t caches)
     const sscore_table table = ssc_share_core(rec, &caches);
     const int64_t now = (int64_t)time(NULL);
 
+    ssc_cache_settle(rec);
     /* Most flushes find nothing; the region has none for what expires by itself. */
     if (table != 0 && ssc_runtime_running() &&
         (all || atomic_load(&ssc_ctx_table(rec)->index->earliest) < tm ||
@@ -372,6 +459,7 @@ uint64_t ssc_cache_number(struct ssc_ctx *rec)
 {
     const sscore_table table = ssc_ctx_core(rec);
 
+    ssc_cache_settle(rec);
     return table != 0 ? sscore_len(table) : 0;
 }
 
@@ -394,6 +482,7 @@ void ssc_cache_mirror(struct ssc_ctx *rec)
         atomic_load(&ssc_ctx_table(rec)->users) > 1 ||
         !atomic_compare_exchange_strong(&rec->mirrored, &expected, true))
         return;
+    ssc_cache_settle(rec);
     /* The core decides what is evicted; libssl's copy has no limit of its own. */
     ssc_libssl()->SSL_CTX_ctrl(rec->ctx, SSC_CTRL_SET_SESS_CACHE_SIZE, 0, NULL);
     ssc_ctx_apply_capacity(rec);

@@ -67,6 +67,13 @@ void ssc_cache_end(struct ssc_ctx *rec);
 /* ssc_cache_moved gives a session whose time or timeout changed its new place, where it is cached. */
 void ssc_cache_moved(SSL_SESSION *sess);
 
+/*
+ * ssc_cache_settle has the core do what was noted for it (see notes.h), and ends
+ * what that displaces. It precedes what shows how many sessions there are, and a
+ * change of how many there may be.
+ */
+void ssc_cache_settle(struct ssc_ctx *rec);
+
 /* ssc_cache_number is the number of sessions stored. */
 uint64_t ssc_cache_number(struct ssc_ctx *rec);
 

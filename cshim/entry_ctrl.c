@@ -5,6 +5,7 @@
 
 static long set_mode(struct ssc_ctx *rec, long mode)
 {
+    ssc_cache_settle(rec);
     const long before = atomic_exchange(&rec->mode, mode);
 
     ssc_ctx_apply_mode(rec);
@@ -16,6 +17,7 @@ static long set_size(struct ssc_ctx *rec, long size)
 {
     if (size < 0)
         return 0;
+    ssc_cache_settle(rec);
     const long before = atomic_exchange(&rec->size, size);
     ssc_ctx_apply_capacity(rec);
     return before;
@@ -69,6 +71,7 @@ SSC_EXPORT long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg)
     case SSC_CTRL_SESS_MISSES: /* libssl counts those of clients */
         return atomic_load(&rec->misses) + real->SSL_CTX_ctrl(ctx, cmd, larg, parg);
     case SSC_CTRL_SESS_CACHE_FULL:
+        ssc_cache_settle(rec);
         return atomic_load(&rec->cache_full);
     default:
         return real->SSL_CTX_ctrl(ctx, cmd, larg, parg);

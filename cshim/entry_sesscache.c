@@ -1,8 +1,8 @@
 /* Entry points: the library's own functions, and its load. */
 #include <string.h>
 
+#include "cache.h"
 #include "config.h"
-#include "ctx.h"
 #include "entry_signal.h"
 #include "libssl.h"
 #include "log.h"
@@ -40,6 +40,7 @@ SSC_EXPORT int sesscache_ctx_stats(SSL_CTX *ctx, sesscache_stats *stats, size_t 
     if (rec == NULL || stats == NULL || size == 0)
         return 0;
     const sscore_table table = ssc_ctx_core(rec);
+    ssc_cache_settle(rec);
     if (table != 0 && !sscore_stats(table, &counters))
         return 0;
     sesscache_stats all = {

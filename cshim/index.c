@@ -7,27 +7,9 @@
 /* A lookup gives up, and the core is asked, after so many lines or changes met. */
 #define MAX_LINES 16
 #define MAX_TRIES 4
-/* Looks at a thread that adds a note, which takes some ten instructions. */
-#define MAX_SPINS 100
 
 #define LOAD(p) atomic_load_explicit(p, memory_order_relaxed)
 #define ACQUIRE(p) atomic_load_explicit(p, memory_order_acquire)
-
-/* A key in words. */
-struct image {
-    uint64_t id[4];
-    uint32_t kind;
-};
-
-static struct image image_of(const sscore_key *key)
-{
-    struct image image;
-
-    _Static_assert(sizeof *key == sizeof image.id + sizeof image.kind, "no padding");
-    memcpy(image.id, key->id, sizeof image.id);
-    memcpy(&image.kind, &key->version, sizeof image.kind);
-    return image;
-}
 
 static uint64_t fold(uint64_t a, uint64_t b)
 {
@@ -37,25 +19,25 @@ static uint64_t fold(uint64_t a, uint64_t b)
 }
 
 /* Key.hash of gocore/cache. */
-static uint32_t hash(const struct image *image, const uint64_t *seeds)
+static uint32_t hash(const struct ssc_index_key *key, const uint64_t *seeds)
 {
-    const uint64_t version = image->kind & 0xFFFF, len = image->kind >> 16;
-    const uint64_t h = fold(image->id[0] ^ seeds[0], image->id[1] ^ seeds[1]) ^
-                       fold(image->id[2] ^ seeds[2], image->id[3] ^ seeds[3]);
+    const uint64_t version = key->kind & 0xFFFF, len = key->kind >> 16;
+    const uint64_t h = fold(key->id[0] ^ seeds[0], key->id[1] ^ seeds[1]) ^
+                       fold(key->id[2] ^ seeds[2], key->id[3] ^ seeds[3]);
 
     return (uint32_t)(fold(h ^ seeds[4], (version << 8) ^ len ^ UINT64_C(0x9E3779B97F4A7C15)) >>
                       32);
 }
 
 /* Key.Spread of gocore/cache. */
-static uint32_t spread(const struct image *image)
+static uint32_t spread(const struct ssc_index_key *key)
 {
     static const uint64_t seeds[5] = {
         UINT64_C(0x243F6A8885A308D3), UINT64_C(0x13198A2E03707344), UINT64_C(0xA4093822299F31D0),
         UINT64_C(0x082EFA98EC4E6C89), UINT64_C(0x452821E638D01377),
     };
 
-    return hash(image, seeds);
+    return hash(key, seeds);
 }
 
 static unsigned bits_of(uint32_t n)
@@ -90,17 +72,26 @@ static uint32_t line_of(const struct ssc_index *index, uint32_t hash)
     return line < lines ? line : line & mask >> 1;
 }
 
+/* What differs between a key and one in memory; 0 if they are the same. */
+static uint64_t difference(const struct ssc_index_key *key, const _Atomic uint64_t *id,
+                           const _Atomic uint32_t *kind)
+{
+    uint64_t differs = LOAD(kind) ^ key->kind;
+
+    for (int i = 0; i < 4; i++)
+        differs |= LOAD(&id[i]) ^ key->id[i];
+    return differs;
+}
+
 /* Is this the key's entry, whole and as it stands in the table at this moment? */
 static enum ssc_index_answer look(const struct ssc_index *index, uint32_t number,
-                                  const struct image *image, struct ssc_index_item *item)
+                                  const struct ssc_index_key *key, struct ssc_index_item *item)
 {
     struct ssc_index_entry *entry = ITEM(index->entry_chunks, number);
     const uint64_t sequence = ACQUIRE(&entry->sequence);
-    uint64_t differs = LOAD(&entry->kind) ^ image->kind;
-
-    for (int i = 0; i < 4; i++)
-        differs |= LOAD(&entry->id[i]) ^ image->id[i];
+    const uint64_t differs = difference(key, entry->id, &entry->kind);
     const uint32_t stamp = LOAD(&entry->stamp);
+
     item->ref = LOAD(&entry->ref);
     item->number = number;
     atomic_thread_fence(memory_order_acquire);
@@ -110,25 +101,25 @@ static enum ssc_index_answer look(const struct ssc_index *index, uint32_t number
         return SSC_INDEX_ABSENT;
     const _Atomic uint32_t *space = ACQUIRE(&index->space);
     if (space != NULL &&
-        ((LOAD(space) + LOAD(&index->stamps[spread(image) & index->stamp_mask])) ^ stamp) &
+        ((LOAD(space) + LOAD(&index->stamps[spread(key) & index->stamp_mask])) ^ stamp) &
             ~SSC_INDEX_ALONE)
         return SSC_INDEX_UNSURE;
     return SSC_INDEX_FOUND;
 }
 
-static enum ssc_index_answer search(const struct ssc_index *index, uint32_t hash,
-                                    const struct image *image, struct ssc_index_item *item)
+static enum ssc_index_answer search(const struct ssc_index *index, const struct ssc_index_key *key,
+                                    struct ssc_index_item *item)
 {
     const uint32_t splits = ACQUIRE(&index->splits);
-    const struct ssc_index_line *line = ITEM(index->line_chunks, line_of(index, hash));
+    const struct ssc_index_line *line = ITEM(index->line_chunks, line_of(index, key->hash));
 
     for (int n = 0; n < MAX_LINES; n++) {
 #pragma GCC unroll 7
         for (int i = 0; i < SSC_INDEX_WORDS; i++) {
             const uint64_t word = ACQUIRE(&line->word[i]);
-            if (ssc_likely(word >> 32 != hash) || (uint32_t)word == 0)
+            if (ssc_likely(word >> 32 != key->hash) || (uint32_t)word == 0)
                 continue;
-            const enum ssc_index_answer answer = look(index, (uint32_t)word, image, item);
+            const enum ssc_index_answer answer = look(index, (uint32_t)word, key, item);
             if (answer != SSC_INDEX_ABSENT)
                 return answer;
         }
@@ -144,44 +135,56 @@ static enum ssc_index_answer search(const struct ssc_index *index, uint32_t hash
     return SSC_INDEX_UNSURE;
 }
 
-enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const sscore_key *key,
+/* Is the key's session on its way into the table, in the notes that *item names? */
+static enum ssc_index_answer search_added(const struct ssc_index *index,
+                                          const struct ssc_index_key *key,
+                                          struct ssc_index_item *item)
+{
+    for (uint32_t n = item->last; n != item->first; n--) {
+        const struct ssc_index_noted *noted = &index->added[(n - 1) % SSC_INDEX_ADDED];
+        if (LOAD(&noted->hash) != key->hash || difference(key, noted->id, &noted->kind) != 0)
+            continue;
+        item->ref = LOAD(&noted->ref);
+        item->number = 0;
+        return SSC_INDEX_FOUND;
+    }
+    return SSC_INDEX_ABSENT;
+}
+
+/* The table first: what it takes from the notes meanwhile moves their head, as the last thing. */
+static enum ssc_index_answer search_both(const struct ssc_index *index,
+                                         const struct ssc_index_key *key,
+                                         struct ssc_index_item *item)
+{
+    item->first = ACQUIRE(&index->added_head);
+    enum ssc_index_answer answer = search(index, key, item);
+    if (answer != SSC_INDEX_ABSENT)
+        return answer;
+    item->last = ACQUIRE(&index->added_tail);
+    answer = search_added(index, key, item);
+    atomic_thread_fence(memory_order_acquire);
+    return LOAD(&index->added_head) == item->first ? answer : SSC_INDEX_UNSURE;
+}
+
+void ssc_index_key(const struct ssc_index *index, const sscore_key *key, struct ssc_index_key *own)
+{
+    _Static_assert(sizeof *key == sizeof own->id + sizeof own->kind, "no padding");
+    memcpy(own->id, key->id, sizeof own->id);
+    memcpy(&own->kind, &key->version, sizeof own->kind);
+    own->hash = hash(own, index->seeds);
+}
+
+enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const struct ssc_index_key *key,
                                      struct ssc_index_item *item)
 {
-    const struct image image = image_of(key);
-    const uint32_t h = hash(&image, index->seeds);
     enum ssc_index_answer answer = SSC_INDEX_UNSURE;
 
     for (int i = 0; i < MAX_TRIES && answer == SSC_INDEX_UNSURE; i++)
-        answer = search(index, h, &image, item);
+        answer = search_both(index, key, item);
     return answer;
 }
 
-bool ssc_index_retire(struct ssc_index *index, const struct ssc_index_item *item, bool expired)
+void ssc_index_prefetch(const struct ssc_index *index, const struct ssc_index_key *key)
 {
-    bool noted = false;
-
-    for (int i = 0; atomic_exchange_explicit(&index->retiring, 1, memory_order_acquire) != 0; i++) {
-        if (i == MAX_SPINS)
-            return false;
-        while (LOAD(&index->retiring) != 0 && ++i < MAX_SPINS)
-            ;
-    }
-    const uint32_t tail = LOAD(&index->retired_tail);
-    if (tail - ACQUIRE(&index->retired_head) < SSC_INDEX_RETIRED) {
-        index->retired[tail % SSC_INDEX_RETIRED].ref = item->ref;
-        index->retired[tail % SSC_INDEX_RETIRED].number = item->number;
-        index->retired[tail % SSC_INDEX_RETIRED].expired = expired;
-        atomic_store_explicit(&index->retired_tail, tail + 1, memory_order_release);
-        noted = true;
-    }
-    atomic_store_explicit(&index->retiring, 0, memory_order_release);
-    return noted;
-}
-
-void ssc_index_prefetch(const struct ssc_index *index, const sscore_key *key)
-{
-    const struct image image = image_of(key);
-    const uint32_t h = hash(&image, index->seeds);
-
-    __builtin_prefetch(ITEM(index->line_chunks, line_of(index, h)), 1);
+    __builtin_prefetch(ITEM(index->line_chunks, line_of(index, key->hash)), 1);
 }

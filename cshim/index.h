@@ -36,6 +36,17 @@ struct ssc_index_entry {
 #define SSC_INDEX_ALONE (UINT32_C(1) << 31) /* no part of the stamp */
 
 #define SSC_INDEX_RETIRED 32
+#define SSC_INDEX_ADDED 32
+
+/* A session that was added, as long as it is not yet in the table. */
+struct ssc_index_noted {
+    _Atomic uint64_t id[4];
+    _Atomic uint32_t kind;
+    _Atomic uint32_t hash;
+    _Atomic uint64_t ref;
+    _Atomic uint64_t object;
+    _Atomic int64_t expiry;
+};
 
 struct ssc_index {
     uint64_t seeds[5];
@@ -48,9 +59,11 @@ struct ssc_index {
     _Atomic(struct ssc_index_line *) line_chunks[SSC_INDEX_CHUNKS];
     _Atomic(struct ssc_index_line *) overflow_chunks[SSC_INDEX_CHUNKS];
     _Atomic(struct ssc_index_entry *) entry_chunks[SSC_INDEX_CHUNKS];
-    _Atomic int64_t earliest; /* the least expiry; SSCORE_NEVER: there is none */
+    _Atomic int64_t earliest;  /* the least expiry; SSCORE_NEVER: there is none */
+    _Atomic uint64_t capacity; /* 0: no limit */
+    _Atomic uint32_t used;     /* sessions stored */
 
-    /* written by the shim */
+    /* written by the shim: see notes.h */
     struct {
         _Alignas(64) _Atomic uint64_t hits; /* lookups that it has answered */
         _Atomic uint64_t misses;
@@ -63,12 +76,25 @@ struct ssc_index {
         uint64_t ref;
         uint32_t number, expired;
     } retired[SSC_INDEX_RETIRED];
+    _Alignas(64) _Atomic uint32_t added_tail;
+    _Atomic uint32_t added_head; /* written by Go */
+    _Atomic uint32_t adding;     /* a thread is at it */
+    uint32_t unused_too[13];
+    struct ssc_index_noted added[SSC_INDEX_ADDED];
 };
 
-/* What a table has for a key. */
+/* A key in words, with its hash in one table. */
+struct ssc_index_key {
+    uint64_t id[4];
+    uint32_t kind;
+    uint32_t hash;
+};
+
+/* What a table has for a key, or that it has nothing. */
 struct ssc_index_item {
     sscore_ref ref;
-    uint32_t number; /* of the entry */
+    uint32_t number;      /* of the entry; 0: it is among the added, from first to last */
+    uint32_t first, last; /* the notes that were looked at: the ring's head and tail */
 };
 
 enum ssc_index_answer {
@@ -77,34 +103,20 @@ enum ssc_index_answer {
     SSC_INDEX_UNSURE, /* it was changed meanwhile, or the session removed elsewhere: ask the core */
 };
 
-/*
- * ssc_index_find looks for a key. A reference it finds may be dropped by the
- * time it is used: see ssc_slot_get1. Any thread; it neither waits nor counts.
- */
-enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const sscore_key *key,
-                                     struct ssc_index_item *item);
-
-/*
- * ssc_index_retire tells the core that the caller has closed the slot of a
- * session of the table, by a note that it finds at the next crossing. False if
- * there are too many notes: then it has to be told by a crossing. Any thread.
- */
-bool ssc_index_retire(struct ssc_index *index, const struct ssc_index_item *item, bool expired);
-
-/*
- * ssc_index_settled is true if the core has found all notes: what a lookup finds
- * after that was not removed before.
- */
-static inline bool ssc_index_settled(const struct ssc_index *index)
-{
-    return atomic_load_explicit(&index->retired_tail, memory_order_acquire) ==
-           atomic_load_explicit(&index->retired_head, memory_order_acquire);
-}
+/* ssc_index_key makes the key as the table of an index knows it. */
+void ssc_index_key(const struct ssc_index *index, const sscore_key *key, struct ssc_index_key *own);
 
 /*
  * ssc_index_prefetch fetches the key's line for what is going to be done with it
  * after something else, such as a crossing.
  */
-void ssc_index_prefetch(const struct ssc_index *index, const sscore_key *key);
+void ssc_index_prefetch(const struct ssc_index *index, const struct ssc_index_key *key);
+
+/*
+ * ssc_index_find looks for a key. A reference it finds may be dropped by the
+ * time it is used: see ssc_slot_get1. Any thread; it neither waits nor counts.
+ */
+enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const struct ssc_index_key *key,
+                                     struct ssc_index_item *item);
 
 #endif

@@ -6,6 +6,7 @@
 #include "cache.h"
 #include "config.h"
 #include "key.h"
+#include "notes.h"
 #include "process.h"
 #include "share.h"
 #include "slot.h"
@@ -78,10 +79,12 @@ static SSL_SESSION *look_here(struct ssc_ctx *rec, const sscore_key *key, uint32
 {
     struct ssc_index *index = ssc_ctx_table(rec)->index;
     SSL_SESSION *sess = NULL;
+    struct ssc_index_key index_key;
     struct ssc_index_item item;
 
     *sure = false;
-    switch (ssc_index_find(index, key, &item)) {
+    ssc_index_key(index, key, &index_key);
+    switch (ssc_index_find(index, &index_key, &item)) {
     case SSC_INDEX_FOUND:
         /* What can be used once has to be taken from all processes; what has
          * expired is the core's to count. */
@@ -143,6 +146,7 @@ bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len
 {
     const int saved_errno = errno;
     const sscore_table table = ssc_share_core(rec, &caches);
+    struct ssc_index_key index_key;
     struct ssc_index_item item;
     sscore_key key;
 
@@ -151,9 +155,10 @@ bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len
         return false;
     const struct ssc_index *index = ssc_ctx_table(rec)->index;
     /* What the core is yet to be told of as removed is not there: its slot is closed. */
-    const bool settled = ssc_index_settled(index);
-    enum ssc_index_answer answer = ssc_index_find(index, &key, &item);
-    const bool gone = answer == SSC_INDEX_FOUND && !settled && !ssc_slot_open(item.ref);
+    const bool retired = ssc_notes_retired(index);
+    ssc_index_key(index, &key, &index_key);
+    enum ssc_index_answer answer = ssc_index_find(index, &index_key, &item);
+    const bool gone = answer == SSC_INDEX_FOUND && retired && !ssc_slot_open(item.ref);
     if (answer == SSC_INDEX_UNSURE || gone || (answer == SSC_INDEX_ABSENT && caches != 0))
         answer = sscore_contains(table, &key, (int64_t)time(NULL), caches) != 0 ? SSC_INDEX_FOUND
                                                                                 : SSC_INDEX_ABSENT;

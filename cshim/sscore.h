@@ -81,17 +81,17 @@ typedef struct sscore_record {
 enum {
     SSCORE_FAILED = 0, /* nothing was stored */
     SSCORE_ADDED = 1,
-    SSCORE_REPLACED = 2, /* stored; `replaced` is the reference it displaced */
+    SSCORE_REPLACED = 2, /* stored in the place of another */
     SSCORE_SAME = 3,     /* this very object is stored already; its place was refreshed */
 };
 
-#define SSCORE_EVICT_MAX 8
+#define SSCORE_EVICT_MAX 32
 
-/* What an add displaced. */
+/* What an add displaced, or those that the shim has noted (see notes.h). */
 typedef struct sscore_displaced {
-    sscore_ref replaced; /* or 0 */
+    sscore_ref replaced; /* by a session with the same key; or 0 */
     uint32_t evicted_len;
-    uint32_t more; /* 1: the table is still above its capacity, call sscore_evict */
+    uint32_t more; /* 1: there are others, call sscore_evict */
     sscore_ref evicted[SSCORE_EVICT_MAX];
 } sscore_displaced;
 
@@ -115,7 +115,7 @@ typedef struct sscore_store_counters {
  * atomic operations. The Go core writes the part it counts, the shim the rest.
  * gocore/statfile reads the same layout; bump SSC_PROCESS_LAYOUT when it changes.
  */
-#define SSC_PROCESS_LAYOUT 3u
+#define SSC_PROCESS_LAYOUT 4u
 
 /*
  * What the shim counts most often, each thread in one of several lines of
@@ -127,6 +127,7 @@ typedef struct sscore_lane {
     _Alignas(64) uint64_t slots_used;
     uint64_t hits, misses;     /* lookups that the shim has answered */
     uint64_t removed, expired; /* sessions that it took out of service */
+    uint64_t added;            /* sessions that it stored */
 } sscore_lane;
 
 typedef struct sscore_process {
@@ -237,7 +238,7 @@ int32_t sscore_add(sscore_table table, sscore_key *key, sscore_ref ref, uint64_t
 void sscore_share(sscore_table table, sscore_key *key, int64_t now, int64_t expiry,
                   sscore_record *record);
 
-/* sscore_evict goes on evicting what is above the capacity; fills evicted, evicted_len and more. */
+/* sscore_evict evicts what adds have left above the capacity, and fills *displaced. */
 void sscore_evict(sscore_table table, sscore_displaced *displaced);
 
 /*

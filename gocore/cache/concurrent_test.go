@@ -34,7 +34,7 @@ func (w *worker) add() {
 	}
 	w.out = append(w.out, w.buf[:n]...)
 	for more {
-		n, more = w.table.Evict(w.buf[:])
+		_, n, more = w.table.Evict(w.buf[:])
 		w.out = append(w.out, w.buf[:n]...)
 	}
 }

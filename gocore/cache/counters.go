@@ -109,6 +109,25 @@ func (t *tally) retired(expired, stored bool) {
 	t.own.Entries--
 }
 
+// noted counts a session that C has added, and counted in the sums.
+func (t *tally) noted() {
+	t.own.Adds++
+	t.own.Entries++
+}
+
+// notedTwice is noted for one that displaced another with the same key.
+func (t *tally) notedTwice() {
+	t.own.Adds++
+	count(&t.own.Replaced, &t.sum.Replaced)
+	atomic.AddUint64(&t.sum.Entries, ^uint64(0))
+}
+
+// notedInVain is noted for one that was not stored after all.
+func (t *tally) notedInVain() {
+	atomic.AddUint64(&t.sum.Adds, ^uint64(0))
+	atomic.AddUint64(&t.sum.Entries, ^uint64(0))
+}
+
 func (t *tally) flushed() {
 	count(&t.own.Flushed, &t.sum.Flushed)
 	t.gone()

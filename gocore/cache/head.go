@@ -31,7 +31,9 @@ type Head struct {
 
 	// Earliest is the least expiry of all; Never if there is none.
 	Earliest int64
-	_        [7]uint64
+	Capacity uint64 // sessions that the table holds, 0 for no limit
+	Used     uint32 // sessions stored
+	_        [11]uint32
 
 	// Lanes count the lookups that C has answered, beside the table's.
 	Lanes [Lanes]Lane
@@ -43,6 +45,15 @@ type Head struct {
 	Retiring    uint32 // C's: a thread is adding
 	_           [13]uint32
 	Retired     [RetiredRoom]Retired
+
+	// Added is a ring of sessions that C has stored, and that the table takes in
+	// when it is used next: C adds at AddedTail, the table takes what is before
+	// it, at AddedHead.
+	AddedTail uint32
+	AddedHead uint32
+	Adding    uint32 // C's: a thread is adding
+	_         [13]uint32
+	Added     [AddedRoom]Noted
 }
 
 // Lanes is in how many lines of memory C counts, so that its threads need not
@@ -63,6 +74,19 @@ type Retired struct {
 	Ref     Ref
 	Number  uint32 // of the entry
 	Expired uint32 // 1: it had expired
+}
+
+// AddedRoom is how many sessions C stores before it has to call.
+const AddedRoom = 32
+
+// Noted is a session that is stored, but not yet in the table. C has found none
+// with its key there.
+type Noted struct {
+	Key    Key
+	Hash   uint32 // of the key
+	Ref    Ref
+	Object Object
+	Expiry int64
 }
 
 // Words is how many items a line has.

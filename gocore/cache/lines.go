@@ -73,6 +73,7 @@ func (x *lines) haveSpare(n uint32) bool {
 // The caller fills the entry.
 func (x *lines) add(hash uint32) uint32 {
 	x.used++
+	atomic.StoreUint32(&x.head.Used, x.used)
 	if x.used > perLine*x.head.Lines {
 		x.split()
 	}
@@ -100,6 +101,7 @@ func (x *lines) remove(i, hash uint32) {
 				*x.freed.at(x.free) = i
 				x.free++
 				x.used--
+				atomic.StoreUint32(&x.head.Used, x.used)
 				return
 			}
 		}

@@ -16,6 +16,7 @@ type model struct {
 	stored   map[Key]*modelEntry
 	adds     uint64 // counts adds: the last one is spared by evict
 	places   uint64 // counts placements
+	late     bool   // an add has left more than the capacity
 	counters Counters
 }
 
@@ -83,17 +84,25 @@ func (m *model) add(k Key, ref Ref, object Object, expiry int64, room int) (Resu
 		m.counters.Replaced++
 		e.ref, e.object, e.added = ref, object, m.adds
 		m.place(e, expiry)
-		refs, more := m.evict(room)
+		refs, more := m.evictAfterAdd(room)
 		return Replaced, replaced, refs, more
 	}
 	e = &modelEntry{key: k, ref: ref, object: object, added: m.adds}
 	m.stored[k] = e
 	m.place(e, expiry)
-	refs, more := m.evict(room)
+	refs, more := m.evictAfterAdd(room)
 	return Added, 0, refs, more
 }
 
 func (m *model) evict(room int) (refs []Ref, more bool) {
+	if !m.late {
+		return nil, false
+	}
+	return m.evictAfterAdd(room)
+}
+
+func (m *model) evictAfterAdd(room int) (refs []Ref, more bool) {
+	m.late = false
 	if m.capacity == 0 {
 		return nil, false
 	}
@@ -105,6 +114,7 @@ func (m *model) evict(room int) (refs []Ref, more bool) {
 			continue
 		}
 		if len(refs) == room {
+			m.late = true
 			return refs, true
 		}
 		m.counters.Evicted++
@@ -275,7 +285,7 @@ func (d *driver) add() {
 
 func (d *driver) evict() {
 	buf := make([]Ref, d.in.take()%4)
-	n, more := d.table.Evict(buf)
+	_, n, more := d.table.Evict(buf)
 	want, wantMore := d.model.evict(len(buf))
 	require.Equal(d.t, refs(want), refs(buf[:n]))
 	require.Equal(d.t, wantMore, more)
@@ -392,6 +402,7 @@ func (d *driver) drain() {
 	require.Equal(d.t, refs(want), refs(buf[:n]))
 
 	d.table.SetCapacity(1)
+	d.table.late = true
 	want = nil
 	for _, e := range d.model.ordered() {
 		if tm <= e.expiry && e.added != d.model.adds {
@@ -403,7 +414,7 @@ func (d *driver) drain() {
 		want = want[:len(want)-1] // the capacity spares it
 	}
 	buf = make([]Ref, len(want)+1)
-	n, more := d.table.Evict(buf)
+	_, n, more := d.table.Evict(buf)
 	require.False(d.t, more)
 	require.Equal(d.t, refs(want), refs(buf[:n]))
 	require.LessOrEqual(d.t, d.table.Len(), uint64(1))

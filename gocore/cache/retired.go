@@ -2,12 +2,18 @@ package cache
 
 import "sync/atomic"
 
-// enter takes the lock, and takes out what C has retired by then: who removes a
-// session and then asks the table finds it gone.
+// enter takes the lock, and does what C has noted by then: who removes or adds a
+// session and then asks the table finds it gone or there.
 func (t *Table) enter() {
 	t.mu.Lock()
-	if !t.closed && atomic.LoadUint32(&t.head.RetiredTail) != t.head.RetiredHead {
+	if t.closed {
+		return
+	}
+	if atomic.LoadUint32(&t.head.RetiredTail) != t.head.RetiredHead {
 		t.takeRetired()
+	}
+	if atomic.LoadUint32(&t.head.AddedTail) != t.head.AddedHead {
+		t.takeAdded()
 	}
 }
 

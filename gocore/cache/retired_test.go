@@ -52,7 +52,7 @@ func TestTable_Retired(t *testing.T) {
 		},
 		"Evict": func(table *Table) bool {
 			table.SetCapacity(1)
-			n, more := table.Evict(make([]Ref, 4))
+			_, n, more := table.Evict(make([]Ref, 4))
 			return n == 0 && !more
 		},
 	} {

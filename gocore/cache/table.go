@@ -52,14 +52,18 @@ type Table struct {
 	tally    tally
 	stamps   Stamps // set once
 	closed   bool
+	called   bool  // Add has stored something since the notes of C were taken
+	late     bool  // there may be more than the capacity, which was not yet evicted
+	owed     []Ref // displaced, and not yet handed out
 }
 
 // New makes an empty table. It is nil if memory is short.
 func New(options Options) *Table {
-	t := &Table{capacity: options.Capacity, head: newHead(), stamps: options.Stamps}
+	t := &Table{head: newHead(), stamps: options.Stamps}
 	if t.head == nil {
 		return nil
 	}
+	t.setCapacity(options.Capacity)
 	t.seeds = t.head.Seeds
 	t.entries.dir = &t.head.EntryChunks
 	t.order.init(t.head)
@@ -99,7 +103,15 @@ func (t *Table) Close() {
 func (t *Table) SetCapacity(n uint64) {
 	t.enter()
 	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	t.setCapacity(n)
+}
+
+func (t *Table) setCapacity(n uint64) {
 	t.capacity = n
+	atomic.StoreUint64(&t.head.Capacity, n)
 }
 
 // Lookup finds the reference of a session. Stale comes with the reference too
@@ -147,7 +159,8 @@ func (t *Table) Contains(k Key) bool {
 //
 // If there is a capacity, sessions are evicted to make room, never the one that
 // is added: n references are stored in evicted, and more tells that it was too
-// small, so that the caller has to go on with Evict.
+// small, so that the caller has to go on with Evict. Added may hand out a
+// reference as replaced too: one that was displaced by what C has added.
 func (t *Table) Add(k Key, ref Ref, object Object, expiry int64, evicted []Ref) (
 	result Result, replaced Ref, n int, more bool) {
 	return t.AddStamped(k, ref, object, expiry, t.stamps.Stamp(k), evicted)
@@ -173,38 +186,35 @@ func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp ui
 		if e.Object == object {
 			return Same, 0, 0, false
 		}
-		replaced = e.Ref
-		t.sequence++
-		atomic.StoreUint64(&e.Sequence, 0)
-		e.Ref, e.Object = ref, object
-		atomic.StoreUint64(&e.Sequence, t.sequence)
+		replaced = t.replace(e, ref, object)
 		t.tally.replaced()
 		n, more = t.evict(t.capacity, evicted)
-		return Replaced, replaced, n, more
+		return Replaced, replaced, n, more || len(t.owed) > 0
 	}
-	if t.closed || !t.byKey.prepare() || !t.order.prepare(t.byKey.last+1) {
+	if t.closed || !t.prepare() {
 		return Failed, 0, 0, false
 	}
-	t.sequence++
 	if t.capacity > 0 {
 		n, more = t.evict(t.capacity-1, evicted)
 	}
-	i := t.byKey.add(hash)
-	e := t.entries.at(i)
-	e.Key, e.Stamp, e.Ref, e.Object = k, stamp&^alone, ref, object
-	atomic.StoreUint64(&e.Sequence, t.sequence)
-	t.order.insert(i, expiry)
+	t.store(&k, hash, ref, object, expiry, stamp&^alone)
 	t.tally.added()
-	return Added, 0, n, more
+	replaced, owed := t.handOut()
+	return Added, replaced, n, more || owed
 }
 
-// Evict goes on with what an Add left above the capacity: n references are
+// Evict goes on with what an Add left above the capacity, or C: n references are
 // stored in evicted, and more tells that it has to be called again. The session
-// that was added last is not evicted.
-func (t *Table) Evict(evicted []Ref) (n int, more bool) {
+// that was added last is not evicted. A reference in replaced was displaced by
+// what C has added.
+func (t *Table) Evict(evicted []Ref) (replaced Ref, n int, more bool) {
 	t.enter()
 	defer t.mu.Unlock()
-	return t.evict(t.capacity, evicted)
+	if t.late {
+		n, more = t.evict(t.capacity, evicted)
+	}
+	replaced, owed := t.handOut()
+	return replaced, n, more || owed
 }
 
 // Remove takes a session out and hands out its reference. If object is not 0,
@@ -267,6 +277,33 @@ func (t *Table) Counters() Counters {
 	return c
 }
 
+// prepare makes store possible. It is false if memory is short or the table full.
+func (t *Table) prepare() bool {
+	return t.byKey.prepare() && t.order.prepare(t.byKey.last+1)
+}
+
+// store stores what has a key that find does not find; prepare must have been
+// called.
+func (t *Table) store(k *Key, hash uint32, ref Ref, object Object, expiry int64, stamp uint32) {
+	t.called = true
+	i := t.byKey.add(hash)
+	e := t.entries.at(i)
+	e.Key, e.Stamp, e.Ref, e.Object = *k, stamp, ref, object
+	t.sequence++
+	atomic.StoreUint64(&e.Sequence, t.sequence)
+	t.order.insert(i, expiry)
+}
+
+// replace stores another reference and object in an entry.
+func (t *Table) replace(e *Entry, ref Ref, object Object) (replaced Ref) {
+	replaced = e.Ref
+	t.sequence++
+	atomic.StoreUint64(&e.Sequence, 0)
+	e.Ref, e.Object = ref, object
+	atomic.StoreUint64(&e.Sequence, t.sequence)
+	return replaced
+}
+
 // find is the number of the entry with a key, or none.
 func (t *Table) find(k *Key, hash uint32) uint32 {
 	if t.closed {
@@ -288,18 +325,20 @@ func (t *Table) find(k *Key, hash uint32) uint32 {
 	}
 }
 
-// evict takes sessions out in their order until limit are left. It spares the
-// one with the highest sequence number, if that is stored: the one added last.
+// evict takes sessions out in their order until limit are left. With the
+// capacity as limit it spares the one that was added last, if that is stored.
 func (t *Table) evict(limit uint64, evicted []Ref) (n int, more bool) {
+	t.late = false
 	if t.capacity == 0 || t.closed {
 		return 0, false
 	}
 	for uint64(t.byKey.used) > limit {
 		if n == len(evicted) {
+			t.late = true
 			return n, true
 		}
 		i := t.order.first()
-		if t.entries.at(i).Sequence == t.sequence {
+		if limit == t.capacity && t.entries.at(i).Sequence == t.sequence {
 			i = t.order.second()
 		}
 		t.tally.evicted()

@@ -42,8 +42,9 @@ func put(t *testing.T, table *Table, n uint32, expiry int64) []Ref {
 func evictAll(t *testing.T, table *Table) []Ref {
 	t.Helper()
 	table.SetCapacity(1)
+	table.late = true
 	buf := make([]Ref, table.Len())
-	n, more := table.Evict(buf)
+	_, n, more := table.Evict(buf)
 	require.False(t, more)
 	return buf[:n]
 }
@@ -57,7 +58,7 @@ func TestTable_Empty(t *testing.T) {
 	_, ok := table.Remove(numbered(1), 0, 0)
 	require.False(t, ok)
 	require.False(t, table.Touch(numbered(1), 1, 5))
-	n, more := table.Evict(make([]Ref, 1))
+	_, n, more := table.Evict(make([]Ref, 1))
 	require.Zero(t, n)
 	require.False(t, more)
 	require.Zero(t, table.Flush(0, true, 0).Next(make([]Ref, 1)))
@@ -181,7 +182,7 @@ func TestTable_Capacity_ZeroIsNoLimit(t *testing.T) {
 	for n := uint32(3); n <= 5000; n++ {
 		require.Empty(t, put(t, table, n, 100))
 	}
-	n, more := table.Evict(make([]Ref, 8))
+	_, n, more := table.Evict(make([]Ref, 8))
 	require.Zero(t, n)
 	require.False(t, more)
 	require.Equal(t, uint64(5000), table.Len())
@@ -228,10 +229,10 @@ func TestTable_Capacity_SmallBuffer(t *testing.T) {
 	require.Equal(t, Added, result)
 	require.Equal(t, []Ref{1, 2}, buf[:n])
 	require.True(t, more)
-	n, more = table.Evict(buf)
+	_, n, more = table.Evict(buf)
 	require.Equal(t, []Ref{3, 4}, buf[:n])
 	require.True(t, more)
-	n, more = table.Evict(buf)
+	_, n, more = table.Evict(buf)
 	require.Equal(t, []Ref{5}, buf[:n], "not 7, which was added last")
 	require.False(t, more)
 	require.True(t, table.Contains(numbered(6)))
@@ -245,11 +246,11 @@ func TestTable_Capacity_NoBuffer(t *testing.T) {
 	require.Equal(t, Added, result)
 	require.Zero(t, n)
 	require.True(t, more)
-	n, more = table.Evict(nil)
+	_, n, more = table.Evict(nil)
 	require.Zero(t, n)
 	require.True(t, more)
 	buf := make([]Ref, 1)
-	n, more = table.Evict(buf)
+	_, n, more = table.Evict(buf)
 	require.Equal(t, []Ref{1}, buf[:n])
 	require.False(t, more)
 }
@@ -292,7 +293,7 @@ func TestTable_Add_ReplacedEvictsAboveCapacity(t *testing.T) {
 	require.Equal(t, Ref(2), replaced)
 	require.Equal(t, []Ref{1}, buf[:n], "not 12, which was added last")
 	require.True(t, more)
-	n, more = table.Evict(buf)
+	_, n, more = table.Evict(buf)
 	require.Equal(t, []Ref{3}, buf[:n])
 	require.False(t, more)
 }

@@ -56,8 +56,8 @@ var BlockSize = binary.Size(block{})
 
 // lane is what some threads of a process counted; see SSC_LANES in cshim/sscore.h.
 type lane struct {
-	SlotsUsed, Hits, Misses, Removed, Expired uint64
-	_                                         [3]uint64
+	SlotsUsed, Hits, Misses, Removed, Expired, Added uint64
+	_                                                [2]uint64
 }
 
 // total is the process's figures with those of its lanes.
@@ -70,14 +70,15 @@ func (b *block) total() Process {
 		p.Core.Lookups += l.Hits + l.Misses
 		p.Core.Removed += l.Removed
 		p.Core.Expired += l.Expired
-		p.Core.Entries -= l.Removed + l.Expired
+		p.Core.Adds += l.Added
+		p.Core.Entries += l.Added - l.Removed - l.Expired
 	}
 	return p
 }
 
 const (
 	magic      = 0x0054415453435353 | layout<<56
-	layout     = 3
+	layout     = 4
 	headerSize = 4096
 )
 

@@ -50,11 +50,12 @@ int main(int argc, char **argv)
     need(fgetc(file) == EOF, "the file is too long");
     fclose(file);
     while (fread(&key, sizeof key, 1, stdin) == 1) {
-        const struct image image = image_of(&key);
         struct ssc_index_item item = {0};
-        const enum ssc_index_answer answer = ssc_index_find(&head, &key, &item);
-        ssc_index_prefetch(&head, &key);
-        printf("%u %u %d %llu %u\n", hash(&image, head.seeds), spread(&image), (int)answer,
+        struct ssc_index_key own;
+        ssc_index_key(&head, &key, &own);
+        const enum ssc_index_answer answer = ssc_index_find(&head, &own, &item);
+        ssc_index_prefetch(&head, &own);
+        printf("%u %u %d %llu %u\n", own.hash, spread(&own), (int)answer,
                (unsigned long long)item.ref, item.number);
     }
     return 0;

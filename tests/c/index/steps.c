@@ -15,7 +15,7 @@ static void before_load(void);
 #define atomic_load_explicit(p, order) (before_load(), __atomic_load_n(p, order))
 #include "index.c"
 
-#define MAX_WRITES 256
+#define MAX_WRITES 512
 #define LINES 16
 
 static struct world {
@@ -55,12 +55,18 @@ static sscore_key key_of(int n)
     return key;
 }
 
-static uint32_t hash_of(int n)
+static struct ssc_index_key own_key_of(int n)
 {
     const sscore_key key = key_of(n);
-    const struct image image = image_of(&key);
+    struct ssc_index_key own;
 
-    return hash(&image, now.index.seeds);
+    ssc_index_key(&now.index, &key, &own);
+    return own;
+}
+
+static uint32_t hash_of(int n)
+{
+    return own_key_of(n).hash;
 }
 
 static struct ssc_index_line *line_at(uint32_t h)
@@ -88,15 +94,14 @@ static void put(struct ssc_index_line *line, uint64_t word)
 /* Adds a key under a hash, that of its own or, to collide, another's. */
 static void add_as(int n, uint32_t h, uint64_t ref)
 {
-    const sscore_key key = key_of(n);
-    const struct image image = image_of(&key);
+    const struct ssc_index_key key = own_key_of(n);
     const uint32_t number = now.free > 0 ? now.freed[--now.free] : ++now.used_entries;
     struct ssc_index_entry *e = &now.entries[number];
 
     put(line_at(h), (uint64_t)h << 32 | number);
     for (int i = 0; i < 4; i++)
-        write64(&e->id[i], image.id[i]);
-    write32(&e->kind, image.kind);
+        write64(&e->id[i], key.id[i]);
+    write32(&e->kind, key.kind);
     write32(&e->stamp, 0);
     write64(&e->ref, ref);
     write64(&e->object, ref);
@@ -111,13 +116,12 @@ static void add(int n, uint64_t ref)
 /* The word of a key that was added under its own hash. */
 static _Atomic uint64_t *word_of(int n)
 {
-    const sscore_key key = key_of(n);
-    const struct image image = image_of(&key);
+    const struct ssc_index_key key = own_key_of(n);
 
     for (struct ssc_index_line *l = line_at(hash_of(n));; l = &now.overflow[l->more]) {
         for (int i = 0; i < SSC_INDEX_WORDS; i++) {
             if (l->word[i] >> 32 == hash_of(n) &&
-                now.entries[(uint32_t)l->word[i]].id[3] == image.id[3])
+                now.entries[(uint32_t)l->word[i]].id[3] == key.id[3])
                 return &l->word[i];
         }
     }
@@ -148,6 +152,38 @@ static void replace(int n, uint64_t ref)
     write64(&e->ref, ref);
     write64(&e->object, ref);
     write64(&e->sequence, ++now.sequence);
+}
+
+/* A thread of the shim adds key n without a crossing: ssc_notes_add. */
+static void note(int n, uint64_t ref)
+{
+    const uint32_t tail = now.index.added_tail;
+    struct ssc_index_noted *at = &now.index.added[tail % SSC_INDEX_ADDED];
+    const struct ssc_index_key key = own_key_of(n);
+
+    for (int i = 0; i < 4; i++)
+        write64(&at->id[i], key.id[i]);
+    write32(&at->kind, key.kind);
+    write32(&at->hash, key.hash);
+    write64(&at->ref, ref);
+    write32(&now.index.added_tail, tail + 1);
+}
+
+/* As many as the ring has room for, of other keys. */
+static void note_round(int n)
+{
+    for (int i = 0; i < SSC_INDEX_ADDED; i++)
+        note(n + i, 400);
+}
+
+/* The core takes the notes into the table: takeAdded. */
+static void take_noted(void)
+{
+    for (uint32_t i = now.index.added_head; i != now.index.added_tail; i++) {
+        const struct ssc_index_noted *noted = &now.index.added[i % SSC_INDEX_ADDED];
+        add((int)(noted->id[3] >> 56), noted->ref);
+    }
+    write32(&now.index.added_head, now.index.added_tail);
 }
 
 static void split(void)
@@ -216,10 +252,10 @@ static long lookups, unsure, failures;
 /* One lookup of key 1, from the start. */
 static void look_up(const char *what, const struct valid *valid, int first, int until, int last)
 {
-    const sscore_key key = key_of(1);
     struct ssc_index_item item = {0};
 
     now = start;
+    const struct ssc_index_key key = own_key_of(1);
     memset(&under_way, 0, sizeof under_way);
     under_way.stop[0].at = first;
     under_way.stop[0].until = until;
@@ -276,6 +312,19 @@ static void begin(uint32_t lines, int others, bool with)
     write_count = 0;
 }
 
+/* The same, with keys that have been noted before. */
+static void begin_noted(uint32_t lines, int others, bool with, int notes)
+{
+    begin(lines, others, false);
+    now.index.added_head = now.index.added_tail = UINT32_MAX - 1;
+    for (int n = 0; n < notes; n++)
+        note(100 + n, 500);
+    if (with)
+        note(1, 100);
+    start = now;
+    write_count = 0;
+}
+
 #define CHANGE(code, ...)                                                                          \
     do {                                                                                           \
         code;                                                                                      \
@@ -323,6 +372,21 @@ int main(void)
             CHANGE(add_as(b, hash_of(1), 300), .absent = true);
             begin(lines, others, false);
             CHANGE((add(1, 300), split()), .other = 300, .absent = true);
+            begin_noted(lines, others, false, 2);
+            CHANGE(note(1, 300), .other = 300, .absent = true);
+            begin_noted(lines, others, true, 2);
+            CHANGE(note(b, 300), .ref = 100);
+            begin_noted(lines, others, true, 0);
+            CHANGE(take_noted(), .ref = 100);
+            begin_noted(lines, others, true, 0);
+            CHANGE((take_noted(), split()), .ref = 100);
+            begin_noted(lines, others, false, 1);
+            CHANGE((note(1, 300), take_noted()), .other = 300, .absent = true);
+            begin_noted(lines, others, true, 0);
+            CHANGE((take_noted(), take(1)), .ref = 100, .absent = true);
+            /* The ring goes round: what is looked at becomes another note. */
+            begin_noted(lines, others, true, 0);
+            CHANGE((take_noted(), note_round(b)), .ref = 100);
         }
     }
     printf("lookups=%ld unsure=%ld wrong=%ld\n", lookups, unsure, failures);

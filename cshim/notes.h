@@ -1,0 +1,60 @@
+/*
+ * notes.h: sessions that the shim adds to a table and takes out of it without a
+ * crossing. It leaves a note, in a ring beside the index, which the core finds
+ * when it is called next: whatever is asked of the core then, it has done what
+ * was noted before. Until then ssc_index_find looks through the notes too.
+ *
+ * Any thread; nothing here waits for another for longer than some instructions.
+ */
+#ifndef SSC_NOTES_H
+#define SSC_NOTES_H
+
+#include "index.h"
+
+/* A session as it is added: what sscore_add is told. */
+struct ssc_note {
+    sscore_ref ref;
+    uint64_t object;
+    int64_t expiry;
+    bool late; /* the table may have too many sessions for some time */
+};
+
+enum ssc_noted {
+    SSC_NOTED_NOT, /* the core has to be called: sscore_add */
+    SSC_NOTED,
+    SSC_NOTED_DUE, /* and there are so many notes that the core should be called soon */
+};
+
+/*
+ * ssc_notes_add notes that a session is stored. It does not if the table or the
+ * notes have the key, or may have; if the table is full, but for `late`; if other
+ * processes may have its sessions; or if there is no room for the note. A key that
+ * another thread adds to the core at the same time is the core's to sort out.
+ */
+enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key *key,
+                             const struct ssc_note *note);
+
+/*
+ * ssc_notes_retire notes that the caller has closed the slot of a session that
+ * is in the table. False if there is no room for the note.
+ */
+bool ssc_notes_retire(struct ssc_index *index, const struct ssc_index_item *item, bool expired);
+
+/*
+ * ssc_notes_retired is true if the core is yet to find such a note: then what the
+ * index finds may have been removed.
+ */
+static inline bool ssc_notes_retired(const struct ssc_index *index)
+{
+    return atomic_load_explicit(&index->retired_tail, memory_order_acquire) !=
+           atomic_load_explicit(&index->retired_head, memory_order_acquire);
+}
+
+/* ssc_notes_added is true if sessions have been added of which the core does not know. */
+static inline bool ssc_notes_added(const struct ssc_index *index)
+{
+    return atomic_load_explicit(&index->added_tail, memory_order_acquire) !=
+           atomic_load_explicit(&index->added_head, memory_order_acquire);
+}
+
+#endif

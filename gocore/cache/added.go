@@ -1,0 +1,76 @@
+package cache
+
+import "sync/atomic"
+
+// takeAdded stores what C has added by now. What that displaces cannot be handed
+// out at once, because any method may be at it: the next Add or Evict does.
+//
+// So a table is above its capacity for some adds. What is then evicted is what
+// would have been, had each add evicted for itself: whenever that is done, those
+// with the earliest expiry go, and never the one added last.
+func (t *Table) takeAdded() {
+	tail := atomic.LoadUint32(&t.head.AddedTail)
+	// C has looked for each key in the table and among these notes. So one can be
+	// there only if it came since the notes before were taken, by a call.
+	called := t.called
+	for n := t.head.AddedHead; n != tail; n++ {
+		t.takeNoted(&t.head.Added[n%AddedRoom], called)
+	}
+	t.called = false
+	t.late = t.late || t.capacity > 0 && uint64(t.byKey.used) > t.capacity
+	// From here on C overwrites the notes, and finds the sessions in the table.
+	atomic.StoreUint32(&t.head.AddedHead, tail)
+}
+
+func (t *Table) takeNoted(a *Noted, maybeTwice bool) {
+	if maybeTwice {
+		if i := t.find(&a.Key, a.Hash); i != none {
+			t.takeTwice(i, a)
+			return
+		}
+	}
+	if !t.prepare() {
+		t.tally.notedInVain()
+		t.owed = append(t.owed, a.Ref)
+		return
+	}
+	t.store(&a.Key, a.Hash, a.Ref, a.Object, a.Expiry, t.stampOfAdded(a.Key))
+	t.tally.noted()
+}
+
+// stampOfAdded is that of a session which C has added: no other process has it,
+// for those that are shared come by Add.
+func (t *Table) stampOfAdded(k Key) uint32 {
+	if t.head.Space == nil {
+		return 0
+	}
+	return t.stamps.Stamp(k) | alone
+}
+
+// takeTwice stores what C has added under the key of entry i.
+func (t *Table) takeTwice(i uint32, a *Noted) {
+	e := t.entries.at(i)
+	if t.order.prepare(i) {
+		t.order.move(i, a.Expiry)
+	}
+	if e.Object == a.Object {
+		t.tally.notedInVain()
+		t.owed = append(t.owed, a.Ref)
+		return
+	}
+	t.owed = append(t.owed, t.replace(e, a.Ref, a.Object))
+	atomic.StoreUint32(&e.Stamp, t.stampOfAdded(a.Key))
+	t.tally.notedTwice()
+}
+
+// handOut returns a reference that takeAdded has displaced, and whether there
+// are more.
+func (t *Table) handOut() (displaced Ref, more bool) {
+	last := len(t.owed) - 1
+	if last < 0 {
+		return 0, false
+	}
+	displaced = t.owed[last]
+	t.owed = t.owed[:last]
+	return displaced, last > 0
+}

@@ -1,0 +1,285 @@
+package cache
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// note does what C does when it adds a session without a call; it is false if
+// there is no room. Whether the key is stored already C has to look first.
+func note(table *Table, n uint32, object Object, ref Ref, expiry int64) bool {
+	h := table.head
+	if atomic.LoadUint32(&h.AddedTail)-atomic.LoadUint32(&h.AddedHead) == AddedRoom {
+		return false
+	}
+	k := numbered(n)
+	h.Added[h.AddedTail%AddedRoom] = Noted{Key: k, Hash: k.hash(&table.seeds), Ref: ref, Object: object, Expiry: expiry}
+	atomic.AddUint64(&table.tally.sum.Adds, 1)
+	atomic.AddUint64(&table.tally.sum.Entries, 1)
+	atomic.AddUint32(&h.AddedTail, 1)
+	return true
+}
+
+// settle is what C does now and then: it takes out what is above the capacity.
+func settle(table *Table) (evicted, displaced []Ref) {
+	buf := make([]Ref, 4)
+	for {
+		replaced, n, more := table.Evict(buf)
+		evicted = append(evicted, buf[:n]...)
+		if replaced != 0 {
+			displaced = append(displaced, replaced)
+		}
+		if !more {
+			return evicted, displaced
+		}
+	}
+}
+
+// Whatever is asked of a table next, what was added is there.
+func TestTable_Added(t *testing.T) {
+	for name, ask := range map[string]func(table *Table) bool{
+		"Lookup":   func(table *Table) bool { ref, v := table.Lookup(numbered(1), 5); return v == Hit && ref == 1 },
+		"Contains": func(table *Table) bool { return table.Contains(numbered(1)) },
+		"Remove":   func(table *Table) bool { ref, ok := table.Remove(numbered(1), 1, 0); return ok && ref == 1 },
+		"Touch":    func(table *Table) bool { return table.Touch(numbered(1), 1, 5) },
+		"Len":      func(table *Table) bool { return table.Len() == 2 },
+		"Revoke":   func(table *Table) bool { return table.Revoke(numbered(1), 1) },
+		"Alone":    func(table *Table) bool { table.SetAlone(numbered(1), true); return table.Alone(numbered(1)) },
+		"Snapshot": func(table *Table) bool { return len(drain(table.Snapshot(), 4)) == 2 },
+		"Flush":    func(table *Table) bool { return len(drain(table.Flush(0, true, 0), 4)) == 2 },
+		"Counters": func(table *Table) bool { c := table.Counters(); return c.Adds == 2 && c.Entries == 2 },
+		"Evict":    func(table *Table) bool { settle(table); return table.Contains(numbered(1)) },
+		"Add, of the same": func(table *Table) bool {
+			r, _, _, _ := table.Add(numbered(1), 7, 1, 5, nil)
+			return r == Same
+		},
+		"Add, of another": func(table *Table) bool {
+			r, replaced, _, _ := table.Add(numbered(1), 7, 7, 5, nil)
+			return r == Replaced && replaced == 1
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var totals Counters
+			table := newTable(t, Options{Totals: &totals})
+			require.True(t, note(table, 1, 1, 1, 5))
+			require.True(t, note(table, 2, 2, 2, 5))
+			require.True(t, ask(table))
+			checkTable(t, table)
+			checkCounters(t, table.Counters())
+			require.Equal(t, table.Counters(), totals)
+		})
+	}
+}
+
+// What C tells the table at once is what it would have told it one by one: the
+// same sessions are evicted in the same order, those of the notes too.
+func TestTable_Added_ThenEvicted(t *testing.T) {
+	const capacity = 50
+	r := rand.New(rand.NewPCG(1, 2))
+	noted := newTable(t, Options{Capacity: capacity})
+	called := newTable(t, Options{Capacity: capacity})
+	var fromNoted, fromCalled []Ref
+	buf := make([]Ref, 4)
+	for n := uint32(1); n <= 3000; n++ {
+		expiry := int64(r.IntN(60))
+		require.True(t, note(noted, n, Object(n), Ref(n), expiry))
+		_, _, evicted, _ := called.Add(numbered(n), Ref(n), Object(n), expiry, buf)
+		fromCalled = append(fromCalled, buf[:evicted]...)
+		switch {
+		case r.IntN(20) == 0:
+			// An operation in between takes the notes, and evicts nothing.
+			noted.Len()
+		case r.IntN(15) == 0 || noted.head.AddedTail-noted.head.AddedHead == AddedRoom:
+			evicted, displaced := settle(noted)
+			require.Empty(t, displaced)
+			fromNoted = append(fromNoted, evicted...)
+			require.ElementsMatch(t, fromCalled, fromNoted)
+			require.LessOrEqual(t, noted.Len(), uint64(capacity))
+			require.Equal(t, called.order.orderedRefs(called), noted.order.orderedRefs(noted))
+		}
+	}
+	require.Greater(t, len(fromNoted), 1000)
+	checkTable(t, noted)
+	checkCounters(t, noted.Counters())
+}
+
+// orderedRefs are the references of all sessions in the order of eviction.
+func (o *order) orderedRefs(table *Table) (refs []Ref) {
+	for _, i := range orderedEntries(o) {
+		refs = append(refs, table.entries.at(i).Ref)
+	}
+	return refs
+}
+
+// An Add evicts for the notes before it as well.
+func TestTable_Added_ThenAdd(t *testing.T) {
+	table := newTable(t, Options{Capacity: 3})
+	for n := uint32(1); n <= 5; n++ {
+		require.True(t, note(table, n, Object(n), Ref(n), 5))
+	}
+	require.Equal(t, []Ref{1, 2, 3}, put(t, table, 6, 5))
+	require.Equal(t, uint64(3), table.Len())
+	// Without an add nothing is evicted, whatever the capacity.
+	table.SetCapacity(1)
+	evicted, _ := settle(table)
+	require.Empty(t, evicted)
+	// Nor if what was noted had room at the time.
+	roomy := newTable(t, Options{Capacity: 3})
+	require.True(t, note(roomy, 1, 1, 1, 5))
+	require.True(t, note(roomy, 2, 2, 2, 5))
+	roomy.SetCapacity(1)
+	evicted, _ = settle(roomy)
+	require.Empty(t, evicted)
+	// The one that was added last is spared, though it expires first.
+	require.True(t, note(table, 7, 7, 7, 1))
+	evicted, _ = settle(table)
+	require.Equal(t, []Ref{4, 5, 6}, evicted)
+}
+
+// Another thread adds a key that C has found missing, and is about to note.
+func TestTable_Added_Twice(t *testing.T) {
+	var totals Counters
+	table := newTable(t, Options{Totals: &totals})
+	put(t, table, 1, 5)
+	put(t, table, 2, 5)
+	require.True(t, note(table, 1, 1, 101, 7))   // the same object
+	require.True(t, note(table, 2, 102, 102, 3)) // another one
+	require.True(t, note(table, 3, 103, 103, 4)) // a key that is new
+	_, v := table.Lookup(numbered(1), 6)
+	require.Equal(t, Hit, v)
+	require.Equal(t, int64(3), table.order.expiry(numberOf(table, numbered(2))))
+
+	result, replaced, _, more := table.Add(numbered(4), 4, 4, 5, nil)
+	require.Equal(t, Added, result)
+	require.True(t, more, "there are two to be handed out")
+	_, rest := settle(table)
+	require.ElementsMatch(t, []Ref{101, 2}, append(rest, replaced))
+	want := Counters{Lookups: 1, Hits: 1, Adds: 5, Replaced: 1, Entries: 4}
+	require.Equal(t, want, table.Counters())
+	require.Equal(t, want, totals)
+	checkTable(t, table)
+
+	// Once the notes were taken, C sees what is stored.
+	require.True(t, note(table, 5, 5, 5, 5))
+	_, displaced := settle(table)
+	require.Empty(t, displaced)
+}
+
+// What finds no memory is handed out again.
+func TestTable_Added_Short(t *testing.T) {
+	var totals Counters
+	table := newTable(t, Options{Totals: &totals})
+	restore := failAllocations(func(int) bool { return true })
+	var stored, displaced int
+	for n := uint32(1); n <= 2000; n++ {
+		require.True(t, note(table, n, Object(n), Ref(n), int64(n)))
+		if n%AddedRoom == 0 {
+			_, d := settle(table)
+			displaced += len(d)
+		}
+	}
+	restore()
+	_, d := settle(table)
+	displaced += len(d)
+	stored = int(table.Len())
+	require.Equal(t, 2000, stored+displaced)
+	require.NotZero(t, displaced)
+	require.Equal(t, table.Counters(), totals)
+	checkTable(t, table)
+}
+
+// No other process has what C has added, also if sessions are shared by then.
+func TestTable_Added_Alone(t *testing.T) {
+	stamps := &fixedStamps{stamp: 9}
+	table := newTable(t, Options{Stamps: stamps})
+	var word uint32
+	table.ShareStamps(StampMemory{Space: &word, Stamps: &word})
+	require.True(t, note(table, 1, 1, 1, 5))
+	require.True(t, table.Alone(numbered(1)))
+	_, v := table.Lookup(numbered(1), 0)
+	require.Equal(t, Hit, v)
+}
+
+// fixedStamps gives all keys one stamp.
+type fixedStamps struct{ stamp uint32 }
+
+func (s *fixedStamps) Stamp(Key) uint32 { return s.stamp }
+
+// Notes are taken while they are written, and the ring goes round.
+func TestTable_Added_Concurrent(t *testing.T) {
+	const each = 20_000
+	var totals Counters
+	table := newTable(t, Options{Capacity: 400, Totals: &totals})
+	table.head.AddedTail = 1<<32 - 100
+	table.head.AddedHead = table.head.AddedTail
+	var mu sync.Mutex // of the ring's end, and of handed
+	handed := map[Ref]int{}
+	hand := func(refs []Ref) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, ref := range refs {
+			handed[ref]++
+		}
+	}
+	var running sync.WaitGroup
+	for worker := range uint32(3) {
+		running.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(worker), 1))
+			buf := make([]Ref, 8)
+			for i := range uint32(each) {
+				ref := Ref(worker*each + i + 1)
+				n, expiry := uint32(r.IntN(800)), int64(r.IntN(100))
+				k := numbered(n)
+				mu.Lock()
+				// As C does: not if it is there, or among the notes.
+				noted := !table.contains(k) && note(table, n, Object(ref), ref, expiry)
+				mu.Unlock()
+				if !noted {
+					result, replaced, evicted, more := table.Add(k, ref, Object(ref), expiry, buf)
+					require.NotEqual(t, Failed, result)
+					hand(append(buf[:evicted:evicted], replaced))
+					if !more {
+						continue
+					}
+				}
+				if i%16 == 0 || !noted {
+					evicted, displaced := settle(table)
+					hand(append(evicted, displaced...))
+				}
+				if i%500 == 0 {
+					hand(drain(table.Flush(int64(r.IntN(3)), false, 0), 8))
+				}
+			}
+		})
+	}
+	running.Wait()
+	evicted, displaced := settle(table)
+	hand(append(evicted, displaced...))
+	require.LessOrEqual(t, table.Len(), uint64(400))
+	hand(drain(table.Flush(0, true, 0), 8))
+	delete(handed, 0)
+	require.Len(t, handed, 3*each, "a reference was lost")
+	for ref, times := range handed {
+		require.Equal(t, 1, times, "reference %d", ref)
+	}
+	c := table.Counters()
+	checkCounters(t, c)
+	require.Equal(t, c, totals)
+	checkTable(t, table)
+}
+
+// contains is what C finds by itself: the table, or a note.
+func (t *Table) contains(k Key) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for n := t.head.AddedHead; n != atomic.LoadUint32(&t.head.AddedTail); n++ {
+		if t.head.Added[n%AddedRoom].Key == k {
+			return true
+		}
+	}
+	return t.find(&k, k.hash(&t.seeds)) != none
+}
