@@ -140,8 +140,10 @@ static enum ssc_index_answer search_added(const struct ssc_index *index,
                                           const struct ssc_index_key *key,
                                           struct ssc_index_item *item)
 {
+    const struct ssc_index_noted *added = ACQUIRE(&index->added);
+
     for (uint32_t n = item->last; n != item->first; n--) {
-        const struct ssc_index_noted *noted = &index->added[(n - 1) % SSC_INDEX_ADDED];
+        const struct ssc_index_noted *noted = &added[(n - 1) % SSC_INDEX_ADDED];
         if (LOAD(&noted->hash) != key->hash || difference(key, noted->id, &noted->kind) != 0)
             continue;
         item->ref = LOAD(&noted->ref);

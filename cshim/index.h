@@ -79,8 +79,9 @@ struct ssc_index {
     _Alignas(64) _Atomic uint32_t added_tail;
     _Atomic uint32_t added_head; /* written by Go */
     _Atomic uint32_t adding;     /* a thread is at it */
-    uint32_t unused_too[13];
-    struct ssc_index_noted added[SSC_INDEX_ADDED];
+    uint32_t unused_too;
+    _Atomic(struct ssc_index_noted *) added; /* SSC_INDEX_ADDED of them; NULL: none can be noted */
+    uint64_t unused_at_last[5];
 };
 
 /* A key in words, with its hash in one table. */

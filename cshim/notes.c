@@ -46,10 +46,12 @@ bool ssc_notes_retire(struct ssc_index *index, const struct ssc_index_item *item
 static bool came(const struct ssc_index *index, const struct ssc_index_key *key,
                  const struct ssc_index_item *looked, uint32_t tail)
 {
+    const struct ssc_index_noted *added = LOAD(&index->added);
+
     if (ACQUIRE(&index->added_head) != looked->first)
         return true;
     for (uint32_t n = looked->last; n != tail; n++) {
-        if (LOAD(&index->added[n % SSC_INDEX_ADDED].hash) == key->hash)
+        if (LOAD(&added[n % SSC_INDEX_ADDED].hash) == key->hash)
             return true;
     }
     return false;
@@ -67,16 +69,17 @@ enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key
                              const struct ssc_note *note)
 {
     enum ssc_noted noted = SSC_NOTED_NOT;
+    struct ssc_index_noted *const added = ACQUIRE(&index->added);
     struct ssc_index_item looked;
 
-    if (ssc_index_find(index, key, &looked) != SSC_INDEX_ABSENT || ACQUIRE(&index->space) != NULL ||
-        !lock(&index->adding))
+    if (added == NULL || ssc_index_find(index, key, &looked) != SSC_INDEX_ABSENT ||
+        ACQUIRE(&index->space) != NULL || !lock(&index->adding))
         return SSC_NOTED_NOT;
     const uint32_t tail = LOAD(&index->added_tail);
     const uint32_t pending = tail - looked.first;
     if (!came(index, key, &looked, tail) && pending < SSC_INDEX_ADDED &&
         (note->late || fits(index, pending))) {
-        struct ssc_index_noted *at = &index->added[tail % SSC_INDEX_ADDED];
+        struct ssc_index_noted *at = &added[tail % SSC_INDEX_ADDED];
         for (int i = 0; i < 4; i++)
             STORE(&at->id[i], key->id[i]);
         STORE(&at->kind, key->kind);

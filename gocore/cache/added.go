@@ -1,6 +1,18 @@
 package cache
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// fewAdds is how many sessions come by Add before C may add by itself.
+const fewAdds = 32
+
+// haveNotes lets C add sessions by itself. Without memory for that, it has to call.
+func (t *Table) haveNotes() {
+	added := alloc(notesSize)
+	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&t.head.Added)), added)
+}
 
 // takeAdded stores what C has added by now. What that displaces cannot be handed
 // out at once, because any method may be at it: the next Add or Evict does.
@@ -13,6 +25,7 @@ func (t *Table) takeAdded() {
 	// C has looked for each key in the table and among these notes. So one can be
 	// there only if it came since the notes before were taken, by a call.
 	called := t.called
+	t.fetchAdded(tail - t.head.AddedHead)
 	for n := t.head.AddedHead; n != tail; n++ {
 		t.takeNoted(&t.head.Added[n%AddedRoom], called)
 	}
@@ -20,6 +33,17 @@ func (t *Table) takeAdded() {
 	t.late = t.late || t.capacity > 0 && uint64(t.byKey.used) > t.capacity
 	// From here on C overwrites the notes, and finds the sessions in the table.
 	atomic.StoreUint32(&t.head.AddedHead, tail)
+}
+
+// fetchAdded has the memory of the entries that so many sessions will get come
+// all at once: see fetchRetired.
+func (t *Table) fetchAdded(sessions uint32) {
+	fetched := t.fetched
+	for n := range min(sessions, t.byKey.free) {
+		i := *t.byKey.freed.at(t.byKey.free - 1 - n)
+		fetched ^= t.entries.at(i).Stamp ^ t.order.places.at(i).bucket
+	}
+	t.fetched = fetched
 }
 
 func (t *Table) takeNoted(a *Noted, maybeTwice bool) {

@@ -13,6 +13,9 @@ import (
 // there is no room. Whether the key is stored already C has to look first.
 func note(table *Table, n uint32, object Object, ref Ref, expiry int64) bool {
 	h := table.head
+	if h.Added == nil {
+		table.haveNotes()
+	}
 	if atomic.LoadUint32(&h.AddedTail)-atomic.LoadUint32(&h.AddedHead) == AddedRoom {
 		return false
 	}
@@ -173,6 +176,7 @@ func TestTable_Added_Twice(t *testing.T) {
 func TestTable_Added_Short(t *testing.T) {
 	var totals Counters
 	table := newTable(t, Options{Totals: &totals})
+	table.haveNotes()
 	restore := failAllocations(func(int) bool { return true })
 	var stored, displaced int
 	for n := uint32(1); n <= 2000; n++ {

@@ -14,6 +14,7 @@ var benchTimeouts = []struct {
 }{
 	{"equal", func(n uint32) int64 { return int64(n>>14) + 7200 }}, // 16,384 adds a second
 	{"random", func(n uint32) int64 { return int64(n>>14) + int64(mix(n)%7200) }},
+	{"seconds", func(n uint32) int64 { return int64(n) }}, // one a second
 	{"distinct", func(n uint32) int64 { return int64(mix(n)) }},
 }
 
@@ -101,7 +102,7 @@ func BenchmarkTable_RemoveAdd(b *testing.B) {
 			n := mix(i) % size
 			k := numbered(n)
 			table.Remove(k, 0, 0)
-			table.Add(k, Ref(n)+1, Object(n), expiry(i), nil)
+			table.Add(k, Ref(n)+1, Object(n), expiry(size+i), nil)
 		}
 	})
 }
@@ -113,7 +114,25 @@ func BenchmarkTable_Touch(b *testing.B) {
 		for b.Loop() {
 			i++
 			n := mix(i) % size
-			table.Touch(numbered(n), Object(n), expiry(i))
+			table.Touch(numbered(n), Object(n), expiry(size+i))
+		}
+	})
+}
+
+// BenchmarkOrder_RemoveInsert takes entries out at random and places them again
+// as the last, without the rest of the table.
+func BenchmarkOrder_RemoveInsert(b *testing.B) {
+	benchmark(b, func(b *testing.B, size uint32, expiry func(n uint32) int64) {
+		o := newOrder(b)
+		for n := range size {
+			o.place(b, n+1, expiry(n))
+		}
+		i := uint32(0)
+		for b.Loop() {
+			i++
+			n := mix(i)%size + 1
+			o.remove(n)
+			o.place(b, n, expiry(size+i))
 		}
 	})
 }

@@ -52,8 +52,9 @@ type Head struct {
 	AddedTail uint32
 	AddedHead uint32
 	Adding    uint32 // C's: a thread is adding
-	_         [13]uint32
-	Added     [AddedRoom]Noted
+	_         uint32
+	Added     *Notes // nil: C has to call
+	_         [5]uint64
 }
 
 // Lanes is in how many lines of memory C counts, so that its threads need not
@@ -78,6 +79,10 @@ type Retired struct {
 
 // AddedRoom is how many sessions C stores before it has to call.
 const AddedRoom = 32
+
+// Notes is the ring of these, which a table has once it has had some sessions:
+// a process may have thousands of contexts that cache little.
+type Notes [AddedRoom]Noted
 
 // Noted is a session that is stored, but not yet in the table. C has found none
 // with its key there.
@@ -112,7 +117,10 @@ type Entry struct {
 	Sequence uint64
 }
 
-const headSize = int(unsafe.Sizeof(Head{}))
+const (
+	headSize  = int(unsafe.Sizeof(Head{}))
+	notesSize = int(unsafe.Sizeof(Notes{}))
+)
 
 // newHead makes a head with seeds of its own; nil if memory is short.
 func newHead() *Head {
@@ -124,5 +132,8 @@ func newHead() *Head {
 }
 
 func (h *Head) release() {
+	if h.Added != nil {
+		offheap.Free(unsafe.Pointer(h.Added), notesSize)
+	}
 	offheap.Free(unsafe.Pointer(h), headSize)
 }

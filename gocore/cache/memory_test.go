@@ -38,9 +38,11 @@ func TestTable_MemoryPerEntry(t *testing.T) {
 		bound  float64
 		expiry func(n uint32) int64
 	}{
-		{"equal timeouts", 128, func(uint32) int64 { return 7200 }},
-		{"random timeouts", 128, func(n uint32) int64 { return int64(mix(n) % 7200) }},
-		{"distinct timeouts", 143, func(n uint32) int64 { return int64(mix(n)) }},
+		{"equal timeouts", 103, func(uint32) int64 { return 7200 }},
+		{"random timeouts", 104, func(n uint32) int64 { return int64(mix(n) % 7200) }},
+		{"one a second", 128, func(n uint32) int64 { return int64(n) }},
+		{"within 24 days", 137, func(n uint32) int64 { return int64(mix(n) % (1 << 21)) }},
+		{"within 68 years", 154, func(n uint32) int64 { return int64(mix(n) >> 1) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			each := bytesPerEntry(t, 1_000_000, c.expiry)
@@ -80,7 +82,9 @@ func TestTable_MemoryWhenSmall(t *testing.T) {
 	before := inUse()
 	for i := range tables {
 		tables[i] = newTable(t, Options{})
-		tables[i].Add(numbered(1), 1, 1, 1, nil)
+		for n := uint32(1); n <= 3; n++ {
+			tables[i].Add(numbered(n), Ref(n), Object(n), 1_790_000_000+int64(n)*1000, nil)
+		}
 	}
 	each := (inUse() - before) / int64(len(tables))
 	runtime.KeepAlive(tables)

@@ -12,40 +12,48 @@ import (
 
 // orderedEntries lists the whole order.
 func orderedEntries(o *order) []uint32 {
-	buckets := make([]uint32, o.heap.len)
-	for pos := range o.heap.len {
-		buckets[pos] = o.heap.items.at(pos).bucket
-	}
-	slices.SortFunc(buckets, func(a, b uint32) int {
-		if o.heap.expiry(a) < o.heap.expiry(b) {
-			return -1
-		}
-		return 1
-	})
 	var all []uint32
-	for _, b := range buckets {
-		for i := o.buckets.at(b).first; i != none; i = o.places.at(i).next {
+	for _, b := range orderedBuckets(&o.tree) {
+		for i := o.tree.buckets.at(b).first; i != none; i = o.places.at(i).next {
 			all = append(all, i)
 		}
 	}
 	return all
 }
 
-// checkHeap checks that no item is less than its parent and that the buckets
-// know their places.
-func checkHeap(t require.TestingT, h *expiryHeap) {
-	for pos := range h.len {
-		item := h.items.at(pos)
-		b := item.bucket
-		require.Equal(t, pos, h.buckets.at(b).pos)
-		require.NotEqual(t, none, h.buckets.at(b).first, "a bucket is empty")
-		if pos > 0 {
-			require.Less(t, h.items.at((pos-1)/arity).expiry, item.expiry)
-		}
+// checkOrder checks that the parts of an order agree.
+func checkOrder(t require.TestingT, o *order) {
+	buckets := checkTree(t, &o.tree)
+	for _, b := range buckets {
+		checkBucket(t, o, b)
+	}
+	least, earliest := none, Never
+	if len(buckets) > 0 {
+		least = buckets[0]
+		earliest = o.tree.buckets.at(least).expiry
+	}
+	require.Equal(t, least, o.least)
+	require.Equal(t, earliest, *o.earliest, "C is told another expiry")
+	if o.recent != none && !slices.Contains(buckets, o.recent) {
+		require.Fail(t, "a bucket that is gone may be found again")
 	}
 }
 
-func newOrder(t *testing.T) *order {
+func checkBucket(t require.TestingT, o *order, b uint32) {
+	bucket := o.tree.buckets.at(b)
+	prev := none
+	for i := bucket.first; i != none; i = o.places.at(i).next {
+		if p := o.places.at(i); p.bucket != b || p.prev != prev {
+			require.Failf(t, "a place is wrong", "%+v", p)
+		}
+		prev = i
+	}
+	if prev == none || prev != bucket.last {
+		require.Failf(t, "a bucket is empty or has another end", "%+v", bucket)
+	}
+}
+
+func newOrder(t testing.TB) *order {
 	o := new(order)
 	o.init(new(Head))
 	t.Cleanup(o.release)
@@ -53,9 +61,10 @@ func newOrder(t *testing.T) *order {
 }
 
 // place prepares for entry i and inserts it.
-func (o *order) place(t *testing.T, i uint32, expiry int64) {
-	t.Helper()
-	require.True(t, o.prepare(i))
+func (o *order) place(t testing.TB, i uint32, expiry int64) {
+	if !o.prepare(i) {
+		t.Fatal("memory is short")
+	}
 	o.insert(i, expiry)
 }
 
@@ -84,22 +93,22 @@ func TestOrder_ByExpiryThenAge(t *testing.T) {
 			require.Equal(t, all[1], o.second())
 		}
 		o.remove(want)
-		checkHeap(t, &o.heap)
+		checkOrder(t, o)
 	}
 }
 
-// Buckets come and go from any place of the heap.
+// Buckets come and go anywhere in the tree.
 func TestOrder_ManyExpiries(t *testing.T) {
 	const n = 5000
 	o := newOrder(t)
 	for i := uint32(1); i <= n; i++ {
 		o.place(t, i, int64(mix(i)))
 	}
-	checkHeap(t, &o.heap)
+	checkOrder(t, o)
 	for i := uint32(1); i <= n; i += 2 {
 		o.remove(i)
 	}
-	checkHeap(t, &o.heap)
+	checkOrder(t, o)
 	last := int64(-1)
 	for range n / 2 {
 		second := o.second()
@@ -109,9 +118,9 @@ func TestOrder_ManyExpiries(t *testing.T) {
 		o.remove(i)
 		require.Equal(t, second, o.first())
 	}
-	require.Zero(t, o.heap.len)
-	checkIndex(t, &o.byExpiry)
-	require.Equal(t, uint32(n), o.byExpiry.last)
+	checkOrder(t, o)
+	require.Zero(t, o.tree.buckets.used)
+	require.Equal(t, uint32(n), o.tree.buckets.last)
 }
 
 // What is the newest of its expiry already stays where it is.
@@ -136,7 +145,7 @@ func TestOrder_Move_ToTheSameExpiry(t *testing.T) {
 	require.Equal(t, []uint32{2, 3, 1, 4}, orderedEntries(o))
 	o.move(2, 5)
 	require.Equal(t, []uint32{3, 1, 2, 4}, orderedEntries(o))
-	require.Equal(t, uint32(2), o.heap.len)
+	require.Equal(t, uint32(2), o.tree.buckets.used)
 }
 
 // The last of an expiry takes its bucket along, from wherever it is found.
@@ -147,36 +156,82 @@ func TestOrder_Move_LeavesNoEmptyBucket(t *testing.T) {
 		require.True(t, o.prepare(1))
 		o.move(1, expiry)
 		require.Equal(t, expiry, o.expiry(1))
-		require.Equal(t, uint32(1), o.heap.len)
-		checkHeap(t, &o.heap)
-		checkIndex(t, &o.byExpiry)
+		require.Equal(t, uint32(1), o.tree.buckets.used)
+		checkOrder(t, o)
 	}
 	o.remove(1)
 	o.place(t, 2, 5)
 	require.Equal(t, []uint32{2}, orderedEntries(o), "a bucket that is gone was found again")
 }
 
+// Each allocation fails in turn: then insert is not called, and all is as before.
 func TestOrder_Prepare_Short(t *testing.T) {
 	before := offheap.Used()
-	o := newOrder(t)
+	failed := 0
 	for at := 1; ; at++ {
+		o := newOrder(t)
 		calls := 0
 		restore := failAllocations(func(int) bool {
 			calls++
 			return calls == at
 		})
-		ok := o.prepare(1)
-		restore()
-		if ok && calls < at {
-			break
+		for i := uint32(1); i <= 500; i++ {
+			if !o.prepare(i) {
+				failed++
+				require.Equal(t, i-1, uint32(len(orderedEntries(o))))
+				checkOrder(t, o)
+				require.True(t, o.prepare(i), "there is memory again")
+			}
+			asked := calls
+			o.insert(i, int64(mix(i))<<(i%32))
+			require.Equal(t, asked, calls, "memory is asked for too late")
 		}
-		require.False(t, ok)
-		require.Less(t, at, 20)
+		restore()
+		checkOrder(t, o)
 		o.release()
 		require.Equal(t, before, offheap.Used())
-		o = newOrder(t)
+		if calls < at {
+			break
+		}
 	}
-	o.insert(1, 5)
-	require.Equal(t, uint32(1), o.first())
-	require.Equal(t, []uint32{1}, orderedEntries(o))
+	require.Greater(t, failed, 10)
+}
+
+// What was prepared for stays possible whatever is removed meanwhile.
+func TestOrder_Prepare_ThenRemove(t *testing.T) {
+	o := newOrder(t)
+	for i := uint32(1); i <= 1000; i++ {
+		require.True(t, o.prepare(i))
+		restore := failAllocations(func(int) bool {
+			require.Fail(t, "memory is asked for too late")
+			return true
+		})
+		for n := i % 4; n > 0 && o.first() != none; n-- {
+			o.remove(o.first())
+		}
+		o.insert(i, int64(mix(i))<<(i%32))
+		restore()
+	}
+	checkOrder(t, o)
+}
+
+func TestOrder_DoesNotAllocate(t *testing.T) {
+	const n = 1000
+	o := newOrder(t)
+	for i := uint32(1); i <= n; i++ {
+		o.place(t, i, int64(mix(i)))
+	}
+	at := uint32(0)
+	run := func() {
+		at++
+		i := at%n + 1
+		o.remove(i)
+		o.second()
+		o.place(t, i, int64(mix(at)))
+		require.True(t, o.prepare(i))
+		o.move(i, int64(mix(n+at)))
+	}
+	before := offheap.Used()
+	require.Zero(t, testing.AllocsPerRun(10*n, run))
+	require.LessOrEqual(t, offheap.Used(), 2*before, "what is given back is not used again")
 }

@@ -52,7 +52,8 @@ type Table struct {
 	tally    tally
 	stamps   Stamps // set once
 	closed   bool
-	called   bool  // Add has stored something since the notes of C were taken
+	called   bool // Add has stored something since the notes of C were taken
+	fetched  uint32
 	late     bool  // there may be more than the capacity, which was not yet evicted
 	owed     []Ref // displaced, and not yet handed out
 }
@@ -199,6 +200,9 @@ func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp ui
 	}
 	t.store(&k, hash, ref, object, expiry, stamp&^alone)
 	t.tally.added()
+	if t.head.Added == nil && t.sequence > fewAdds {
+		t.haveNotes()
+	}
 	replaced, owed := t.handOut()
 	return Added, replaced, n, more || owed
 }

@@ -18,6 +18,15 @@ func numbered(n uint32) Key {
 	return k
 }
 
+// mix is a permutation of the 32-bit numbers.
+func mix(n uint32) uint32 {
+	n ^= n >> 16
+	n *= 0x7FEB352D
+	n ^= n >> 15
+	n *= 0x846CA68B
+	return n ^ n>>16
+}
+
 // newTable makes a table that is closed at the end.
 func newTable(t testing.TB, options Options) *Table {
 	t.Helper()
@@ -371,7 +380,8 @@ func TestTable_Remove_UsesMemoryAgain(t *testing.T) {
 		}
 	}
 	require.Equal(t, uint32(101), table.byKey.last)
-	require.LessOrEqual(t, table.order.byExpiry.last, uint32(101))
+	require.LessOrEqual(t, table.order.tree.buckets.last, uint32(101))
+	require.LessOrEqual(t, table.order.tree.nodes.last, uint32(16))
 }
 
 // Nothing of a session is left where it was.

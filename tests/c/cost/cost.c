@@ -19,6 +19,7 @@
 #define CALLS 2000
 #define HANDSHAKES 8
 #define TIMEOUT 3600
+#define FEW 40 /* sessions after which those that are added are noted */
 
 /* Not static and never inlined: the tool finds it by its name. */
 __attribute__((noinline)) void cost_mark(void);
@@ -162,6 +163,11 @@ static void handshakes(SSL_CTX *server, int version, const char *full, const cha
     REQUIRE(visit(server, client, &sessions[0]) == RESUMED);
     SSL_SESSION_free(sessions[0]);
     sessions[0] = NULL;
+    for (unsigned i = 0; i < FEW; i++) {
+        SSL_SESSION *const one = new_session();
+        REQUIRE(SSL_CTX_add_session(server, one) == 1);
+        SSL_SESSION_free(one);
+    }
     prepared();
     for (unsigned i = 0; i < HANDSHAKES; i++)
         REQUIRE(visit(server, client, &sessions[i]) == FULL);

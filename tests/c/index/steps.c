@@ -20,6 +20,7 @@ static void before_load(void);
 
 static struct world {
     struct ssc_index index;
+    struct ssc_index_noted added[SSC_INDEX_ADDED];
     struct ssc_index_line own[LINES], overflow[LINES];
     struct ssc_index_entry entries[LINES];
     uint32_t used_overflow, used_entries, freed[LINES], free;
@@ -158,7 +159,7 @@ static void replace(int n, uint64_t ref)
 static void note(int n, uint64_t ref)
 {
     const uint32_t tail = now.index.added_tail;
-    struct ssc_index_noted *at = &now.index.added[tail % SSC_INDEX_ADDED];
+    struct ssc_index_noted *at = &now.added[tail % SSC_INDEX_ADDED];
     const struct ssc_index_key key = own_key_of(n);
 
     for (int i = 0; i < 4; i++)
@@ -180,7 +181,7 @@ static void note_round(int n)
 static void take_noted(void)
 {
     for (uint32_t i = now.index.added_head; i != now.index.added_tail; i++) {
-        const struct ssc_index_noted *noted = &now.index.added[i % SSC_INDEX_ADDED];
+        const struct ssc_index_noted *noted = &now.added[i % SSC_INDEX_ADDED];
         add((int)(noted->id[3] >> 56), noted->ref);
     }
     write32(&now.index.added_head, now.index.added_tail);
@@ -301,6 +302,7 @@ static void begin(uint32_t lines, int others, bool with)
     now.index.line_chunks[0] = now.own;
     now.index.overflow_chunks[0] = now.overflow;
     now.index.entry_chunks[0] = now.entries;
+    now.index.added = now.added;
     for (int n = 2; others > 0; n++) {
         if (line_at(hash_of(n)) != line_at(hash_of(1)))
             continue;
