@@ -48,6 +48,11 @@ bool ssc_cache_in_libssl(void)
     return in_libssl_add;
 }
 
+static bool mirrored(struct ssc_ctx *rec)
+{
+    return ssc_unlikely(atomic_load_explicit(&rec->mirrored, memory_order_acquire));
+}
+
 /* libssl alone can mark a session as not resumable, and only its remove function does. */
 static void mark_not_resumable(struct ssc_ctx *rec, SSL_SESSION *sess)
 {
@@ -180,11 +185,6 @@ static bool may_be_late(struct ssc_ctx *rec, const struct ssc_table *table)
     return atomic_load_explicit(&table->index->capacity, memory_order_relaxed) >= LATE_SIZE &&
            atomic_load_explicit(&rec->remove_cb, memory_order_relaxed) == NULL &&
            atomic_load_explicit(&table->users, memory_order_relaxed) == 1;
-}
-
-static bool mirrored(struct ssc_ctx *rec)
-{
-    return ssc_unlikely(atomic_load_explicit(&rec->mirrored, memory_order_acquire));
 }
 
 int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
@@ -354,9 +354,10 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
         (frame == NULL || !frame->asked))
         caches = 0;
     const sscore_table table = ssc_share_core(rec, &caches);
+    /* Found before libssl was asked; but what libssl's copy had may have come since then. */
     if (frame != NULL && frame->sess == sess)
         target = &frame->target;
-    else
+    if (target == &other || (target->there == SSC_INDEX_ABSENT && mirrored(rec)))
         look_for(rec, sess, target);
     if (table != 0 && target->keyed && take_out(rec, table, target, sess, caches, &ref)) {
         if (frame != NULL) {
