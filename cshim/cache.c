@@ -156,6 +156,8 @@ static bool store_noted(struct ssc_ctx *rec, const struct ssc_index_key *key,
     if (noted == SSC_NOTED_NOT)
         return false;
     ssc_count_lane(added, 1);
+    /* Who makes the mirror finds the note, or we see at the end that there is one. */
+    atomic_thread_fence(memory_order_seq_cst);
     if (noted == SSC_NOTED_DUE)
         ssc_cache_settle(rec);
     return true;
@@ -193,26 +195,25 @@ int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
     const struct ssc_libssl *real = ssc_libssl();
     const struct ssc_table *own = ssc_ctx_table(rec);
     /* First what needs nothing of the session, which is on its way from memory. */
-    struct ssc_note note = {
-        .ref = ssc_slot_new(sess, own->number),
-        .object = (uint64_t)(uintptr_t)sess,
-        .late = may_be_late(rec, own),
-    };
+    const uint32_t slot = ssc_slot_reserve();
+    const bool late = may_be_late(rec, own);
     struct ssc_index_key index_key;
     sscore_key key;
 
-    if (note.ref == 0)
-        return 0;
-    const bool keyed = ssc_key_of(sess, &key);
-    ssc_index_key(own->index, &key, &index_key);
-    ssc_index_prefetch(own->index, &index_key);
-    note.expiry = ssc_key_expiry(sess);
-    real->SSL_SESSION_up_ref(sess);
-    if (!keyed) {
-        ssc_slot_close(note.ref);
-        ssc_slot_release(note.ref);
+    if (slot == 0 || !ssc_key_of(sess, &key)) {
+        if (slot != 0)
+            ssc_slot_cancel(slot);
         return 0;
     }
+    ssc_index_key(own->index, &key, &index_key);
+    ssc_index_prefetch(own->index, &index_key);
+    real->SSL_SESSION_up_ref(sess);
+    const struct ssc_note note = {
+        .ref = ssc_slot_fill(slot, sess, own->number),
+        .object = (uint64_t)(uintptr_t)sess,
+        .expiry = ssc_key_expiry(sess),
+        .late = late,
+    };
     if ((record != NULL || mirrored(rec) || !store_noted(rec, &index_key, &note)) &&
         !store_called(rec, table, &key, &note, record))
         return 0;

@@ -26,7 +26,10 @@ SSC_EXPORT int sesscache_ctx_share(SSL_CTX *dst, SSL_CTX *src)
         return 0;
     struct ssc_ctx *to = dst != NULL ? ssc_ctx_attach(dst) : NULL;
     struct ssc_ctx *from = src != NULL ? ssc_ctx_attach(src) : NULL;
-    return to != NULL && from != NULL && ssc_ctx_share(to, from);
+    if (to == NULL || from == NULL)
+        return 0;
+    ssc_cache_settle(from);
+    return ssc_ctx_share(to, from);
 }
 
 SSC_EXPORT int sesscache_ctx_stats(SSL_CTX *ctx, sesscache_stats *stats, size_t size)

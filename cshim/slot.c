@@ -11,7 +11,7 @@
 
 /*
  * state: generation (32 bits), CLOSED (1 bit), holders (31 bits). The cache is
- * one holder from ssc_slot_new to ssc_slot_release; each lookup is one while it
+ * one holder from ssc_slot_fill to ssc_slot_release; each lookup is one while it
  * takes its reference. Who lets go last frees the session and the slot.
  */
 #define CLOSED (UINT64_C(1) << 31)
@@ -141,7 +141,7 @@ static bool grow(void)
     return grown;
 }
 
-sscore_ref ssc_slot_new(SSL_SESSION *sess, uint32_t owner)
+uint32_t ssc_slot_reserve(void)
 {
     uint32_t index;
 
@@ -149,7 +149,18 @@ sscore_ref ssc_slot_new(SSL_SESSION *sess, uint32_t owner)
         if (!grow())
             return 0;
     }
-    struct slot *slot = slot_at(index);
+    return index + 1;
+}
+
+void ssc_slot_cancel(uint32_t number)
+{
+    push_free(number - 1);
+}
+
+sscore_ref ssc_slot_fill(uint32_t number, SSL_SESSION *sess, uint32_t owner)
+{
+    struct slot *slot = slot_at(number - 1);
+
     atomic_store_explicit(&slot->sess, sess, memory_order_relaxed);
     atomic_store_explicit(&slot->owner, owner, memory_order_relaxed);
     /* One holder: the cache. Nobody else has a number of this generation yet. */
@@ -158,7 +169,7 @@ sscore_ref ssc_slot_new(SSL_SESSION *sess, uint32_t owner)
                            1;
     atomic_store_explicit(&slot->state, state, memory_order_release);
     ssc_count_lane(slots_used, 1);
-    return make_ref(index, state);
+    return make_ref(number - 1, state);
 }
 
 static void let_go(struct slot *slot, uint32_t index)

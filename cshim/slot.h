@@ -14,11 +14,17 @@
 #include "ssc.h"
 
 /*
- * ssc_slot_new makes a slot for `sess`, taking over one reference of the
- * caller's, on behalf of the context numbered `owner`. 0 if memory is short;
- * the caller keeps its reference then.
+ * ssc_slot_reserve reserves a slot, which nobody finds before it is filled: its
+ * number, or 0 if memory is short. ssc_slot_cancel gives it back.
  */
-sscore_ref ssc_slot_new(SSL_SESSION *sess, uint32_t owner);
+uint32_t ssc_slot_reserve(void);
+void ssc_slot_cancel(uint32_t number);
+
+/*
+ * ssc_slot_fill puts `sess` into a slot that was reserved, taking over one
+ * reference of the caller's, on behalf of the context numbered `owner`.
+ */
+sscore_ref ssc_slot_fill(uint32_t number, SSL_SESSION *sess, uint32_t owner);
 
 /* ssc_slot_get1 returns the session with one more reference, or NULL if it was dropped. */
 SSL_SESSION *ssc_slot_get1(sscore_ref ref);
