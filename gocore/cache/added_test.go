@@ -218,6 +218,7 @@ func TestTable_Added_Concurrent(t *testing.T) {
 	const each = 20_000
 	var totals Counters
 	table := newTable(t, Options{Capacity: 400, Totals: &totals})
+	table.haveNotes()
 	table.head.AddedTail = 1<<32 - 100
 	table.head.AddedHead = table.head.AddedTail
 	var mu sync.Mutex // of the ring's end, and of handed
