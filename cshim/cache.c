@@ -20,12 +20,11 @@
 /* A cache of this size may have some sessions more for some adds: 3 of 100. */
 #define LATE_SIZE (32 * SSC_INDEX_ADDED)
 
-/* A session that is to go, and where it is in the table. */
+/* A session that is to go, as the core and the index know it. */
 struct target {
+    bool keyed; /* it has a key; the rest is set if so, and if there is a table */
     sscore_key key;
-    bool keyed; /* it has a key */
-    enum ssc_index_answer there;
-    struct ssc_index_item item; /* if it was found */
+    struct ssc_index_key index_key;
 };
 
 /*
@@ -38,7 +37,8 @@ struct removal {
     bool mark_only;    /* the session is dropped by us; libssl just marks it */
     bool asked;        /* by the application */
     bool found;
-    struct target target; /* if `sess` is known */
+    bool aimed; /* `target` is the session's */
+    struct target target;
 };
 static __thread struct removal *removal;
 static __thread bool in_libssl_add;
@@ -264,17 +264,15 @@ void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uin
     errno = saved_errno;
 }
 
-static void look_for(struct ssc_ctx *rec, const SSL_SESSION *sess, struct target *target)
+static void aim(struct ssc_ctx *rec, const SSL_SESSION *sess, struct target *target)
 {
     const struct ssc_table *table = ssc_ctx_table(rec);
-    struct ssc_index_key key;
 
-    target->there = SSC_INDEX_UNSURE;
     target->keyed = ssc_key_of(sess, &target->key);
     if (!target->keyed || atomic_load_explicit(&table->core, memory_order_acquire) == 0)
         return;
-    ssc_index_key(table->index, &target->key, &key);
-    target->there = ssc_index_find(table->index, &key, &target->item);
+    ssc_index_key(table->index, &target->key, &target->index_key);
+    ssc_index_prefetch(table->index, &target->index_key);
 }
 
 int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
@@ -283,10 +281,10 @@ int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
     struct removal *outer = removal;
 
     ssc_key_prefetch(sess);
-    /* Before libssl's part, so that the slot comes from memory meanwhile. */
-    look_for(rec, sess, &frame.target);
-    if (frame.target.there == SSC_INDEX_FOUND)
-        ssc_slot_prefetch(frame.target.item.ref);
+    /* Before libssl's part, so that the line of the index comes from memory meanwhile. */
+    frame.aimed = atomic_load_explicit(&ssc_ctx_table(rec)->core, memory_order_acquire) != 0;
+    if (frame.aimed)
+        aim(rec, sess, &frame.target);
     removal = &frame;
     ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
     removal = outer;
@@ -303,17 +301,21 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, struct target *tar
 {
     struct ssc_index *index = ssc_ctx_table(rec)->index;
     const int64_t now = (int64_t)time(NULL);
+    struct ssc_index_item item;
     SSL_SESSION *sess = NULL;
 
-    if (caches == 0 && target->there == SSC_INDEX_ABSENT)
-        return false;
-    if (caches == 0 && target->there == SSC_INDEX_FOUND)
-        sess = ssc_slot_close(target->item.ref);
+    if (caches == 0) {
+        const enum ssc_index_answer there = ssc_index_find(index, &target->index_key, &item);
+        if (there == SSC_INDEX_ABSENT)
+            return false;
+        if (there == SSC_INDEX_FOUND)
+            sess = ssc_slot_close(item.ref);
+    }
     if (sess != NULL) {
         const bool expired = ssc_key_expiry(sess) < now;
         sscore_ref removed;
-        *ref = target->item.ref;
-        if (target->item.number != 0 && ssc_notes_retire(index, &target->item, expired)) {
+        *ref = item.ref;
+        if (item.number != 0 && ssc_notes_retire(index, &item, expired)) {
             if (expired)
                 ssc_count_lane(expired, 1);
             else
@@ -355,11 +357,10 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
         (frame == NULL || !frame->asked))
         caches = 0;
     const sscore_table table = ssc_share_core(rec, &caches);
-    /* Found before libssl was asked; but what libssl's copy had may have come since then. */
-    if (frame != NULL && frame->sess == sess)
+    if (frame != NULL && frame->aimed)
         target = &frame->target;
-    if (target == &other || (target->there == SSC_INDEX_ABSENT && mirrored(rec)))
-        look_for(rec, sess, target);
+    else if (table != 0)
+        aim(rec, sess, target);
     if (table != 0 && target->keyed && take_out(rec, table, target, sess, caches, &ref)) {
         if (frame != NULL) {
             frame->found = true;

@@ -38,6 +38,9 @@ func (t *Table) takeAdded() {
 // fetchAdded has the memory of the entries that so many sessions will get come
 // all at once: see fetchRetired.
 func (t *Table) fetchAdded(sessions uint32) {
+	if t.byKey.used < worthFetching {
+		return
+	}
 	fetched := t.fetched
 	for n := range min(sessions, t.byKey.free) {
 		i := *t.byKey.freed.at(t.byKey.free - 1 - n)

@@ -33,9 +33,16 @@ func (t *Table) takeRetired() {
 	atomic.StoreUint32(&t.head.RetiredHead, tail)
 }
 
+// worthFetching is the number of sessions from which on their entries and places
+// are mostly out of the nearer caches of the processor.
+const worthFetching = 4096
+
 // fetchRetired has what takes out the retired come from memory: that of all of
 // them at once, where they would wait for one thing after the other.
 func (t *Table) fetchRetired(tail uint32) {
+	if t.byKey.used < worthFetching {
+		return
+	}
 	fetched := t.fetched
 	for n := t.head.RetiredHead; n != tail; n++ {
 		fetched ^= t.order.places.at(t.head.Retired[n%RetiredRoom].Number).bucket
