@@ -14,7 +14,7 @@ import (
 // The rivals of a handshake, beside stock libssl's internal cache.
 const (
 	external = "external" // the application's cache, behind the callbacks of stock libssl
-	better   = "better"   // in each round the better of stock and external
+	better   = "better"   // the better of stock and external
 )
 
 // suite is a part of the benchmark with a file of results of its own.
@@ -61,11 +61,14 @@ func withAll(measurements []measure.Measurement) []measure.Comparison {
 	return comparisons
 }
 
-// betterOf is a side made of two: of each round that both have, the better of
-// each value, which is the higher of what is counted by second and the lower of
-// times.
+// betterOf is a side made of two: for each value that of the side which is better
+// over all rounds that both have, by the median. More is better of what is counted
+// by second, less of times. To choose anew in each round would be to choose the one
+// that had better luck.
 func betterOf(measurements []measure.Measurement, a, b string) []measure.Measurement {
-	var result []measure.Measurement
+	type pair [2]measure.Measurement // of the two sides, in one round
+	var keys []string
+	pairs := map[string][]pair{}
 	for _, left := range measurements {
 		other := slices.IndexFunc(measurements, func(m measure.Measurement) bool {
 			return m.Side == b && m.Round == left.Round && m.Key() == left.Key()
@@ -73,18 +76,35 @@ func betterOf(measurements []measure.Measurement, a, b string) []measure.Measure
 		if left.Side != a || other < 0 {
 			continue
 		}
-		values := map[string]float64{}
-		for name, value := range left.Values {
-			choose := func(x, y float64) float64 { return min(x, y) }
-			if strings.HasSuffix(name, "_per_second") {
-				choose = func(x, y float64) float64 { return max(x, y) }
+		key := left.Key()
+		if len(pairs[key]) == 0 {
+			keys = append(keys, key)
+		}
+		pairs[key] = append(pairs[key], pair{left, measurements[other]})
+	}
+	var result []measure.Measurement
+	for _, key := range keys {
+		first := len(result)
+		for _, p := range pairs[key] {
+			m := p[0]
+			m.Side, m.Params, m.Values = better, maps.Clone(m.Params), map[string]float64{}
+			result = append(result, m)
+		}
+		for name := range pairs[key][0][0].Values {
+			var figures [2][]float64
+			for _, p := range pairs[key] {
+				for i, m := range p {
+					figures[i] = append(figures[i], m.Values[name])
+				}
 			}
-			if second, found := measurements[other].Values[name]; found {
-				values[name] = choose(value, second)
+			choice := 0
+			if more := measure.Median(figures[1]) > measure.Median(figures[0]); more == strings.HasSuffix(name, "_per_second") {
+				choice = 1
+			}
+			for i, p := range pairs[key] {
+				result[first+i].Values[name] = p[choice].Values[name]
 			}
 		}
-		left.Side, left.Params, left.Values = better, maps.Clone(left.Params), values
-		result = append(result, left)
 	}
 	return result
 }
@@ -98,7 +118,8 @@ var (
 const million = 1000000
 
 func runOps(ctx context.Context, r runner) ([]measure.Measurement, error) {
-	number, milliseconds, rounds, within := "1,2,4", "80", 5, 170*time.Second
+	// Many short rounds: what the machine does beside lasts for seconds.
+	number, milliseconds, rounds, within := "1,2,4", "35", 14, 230*time.Second
 	points := curveSizes
 	if r.quick {
 		number, milliseconds, rounds, within = "1,2", "40", 2, 25*time.Second
@@ -110,7 +131,7 @@ func runOps(ctx context.Context, r runner) ([]measure.Measurement, error) {
 			configurations = append(configurations, both("ops", rounds, number, fmt.Sprint(size), timeouts, milliseconds))
 		}
 		if !r.quick {
-			configurations = append(configurations, both("ops", 2, number, fmt.Sprint(million), timeouts, milliseconds))
+			configurations = append(configurations, both("ops", 2, number, fmt.Sprint(million), timeouts, "80"))
 		}
 	}
 	for _, size := range points {
@@ -169,9 +190,10 @@ var flushForm = form{
 }
 
 func runHandshake(ctx context.Context, r runner) ([]measure.Measurement, error) {
-	size, milliseconds, rounds, within := "10000", "600", 5, 170*time.Second
+	// Many short rounds: what the machine does beside lasts for seconds.
+	size, milliseconds, rounds, within := "10000", "120", 25, 120*time.Second
 	if r.quick {
-		size, milliseconds, rounds, within = "2000", "500", 2, 30*time.Second
+		size, milliseconds, rounds, within = "2000", "120", 6, 30*time.Second
 	}
 	var configurations []configuration
 	for _, protocol := range []string{"tls12", "tls13"} {
