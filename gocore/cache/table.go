@@ -52,10 +52,10 @@ type Table struct {
 	tally    tally
 	stamps   Stamps // set once
 	closed   bool
-	called   bool // Add has stored something since the notes of C were taken
-	fetched  uint32
-	late     bool  // there may be more than the capacity, which was not yet evicted
-	owed     []Ref // displaced, and not yet handed out
+	called   bool   // Add has stored something since the notes of C were taken
+	fetched  uint32 // nothing; it keeps reads that fetch memory from being left out
+	late     bool   // there may be more than the capacity, which was not yet evicted
+	owed     []Ref  // displaced, and not yet handed out
 }
 
 // New makes an empty table. It is nil if memory is short.
