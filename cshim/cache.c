@@ -22,7 +22,7 @@
 
 /* A session that is to go, as the core and the index know it. */
 struct target {
-    bool keyed; /* it has a key; the rest is set if so, and if there is a table */
+    bool keyed; /* it has a key; the rest is set if so */
     sscore_key key;
     struct ssc_index_key index_key;
 };
@@ -264,15 +264,16 @@ void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uin
     errno = saved_errno;
 }
 
+/* There has to be a table in the core. */
 static void aim(struct ssc_ctx *rec, const SSL_SESSION *sess, struct target *target)
 {
-    const struct ssc_table *table = ssc_ctx_table(rec);
+    const struct ssc_index *index = ssc_ctx_table(rec)->index;
 
     target->keyed = ssc_key_of(sess, &target->key);
-    if (!target->keyed || atomic_load_explicit(&table->core, memory_order_acquire) == 0)
+    if (!target->keyed)
         return;
-    ssc_index_key(table->index, &target->key, &target->index_key);
-    ssc_index_prefetch(table->index, &target->index_key);
+    ssc_index_key(index, &target->key, &target->index_key);
+    ssc_index_prefetch(index, &target->index_key);
 }
 
 int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)

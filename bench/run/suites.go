@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -53,58 +52,29 @@ func withStock(measurements []measure.Measurement) []measure.Comparison {
 
 // withAll compares it with the application's cache too, and with the better of the two.
 func withAll(measurements []measure.Measurement) []measure.Comparison {
-	all := append(slices.Clone(measurements), betterOf(measurements, measure.Stock, external)...)
-	var comparisons []measure.Comparison
-	for _, base := range []string{measure.Stock, external, better} {
-		comparisons = append(comparisons, measure.Compare(all, base, measure.Library)...)
-	}
-	return comparisons
+	stock := withStock(measurements)
+	application := measure.Compare(measurements, external, measure.Library)
+	return slices.Concat(stock, application, betterOf(stock, application))
 }
 
-// betterOf is a side made of two: for each value that of the side which is better
-// over all rounds that both have, by the median. More is better of what is counted
-// by second, less of times. To choose anew in each round would be to choose the one
+// betterOf chooses of two comparisons of a value the one with the rival that is
+// better over all rounds, by the median. More is better of what is counted by
+// second, less of times. To choose anew in each round would be to choose the rival
 // that had better luck.
-func betterOf(measurements []measure.Measurement, a, b string) []measure.Measurement {
-	type pair [2]measure.Measurement // of the two sides, in one round
-	var keys []string
-	pairs := map[string][]pair{}
-	for _, left := range measurements {
-		other := slices.IndexFunc(measurements, func(m measure.Measurement) bool {
-			return m.Side == b && m.Round == left.Round && m.Key() == left.Key()
+func betterOf(a, b []measure.Comparison) []measure.Comparison {
+	var result []measure.Comparison
+	for _, c := range a {
+		i := slices.IndexFunc(b, func(other measure.Comparison) bool {
+			return other.Key() == c.Key() && other.Value == c.Value
 		})
-		if left.Side != a || other < 0 {
+		if i < 0 {
 			continue
 		}
-		key := left.Key()
-		if len(pairs[key]) == 0 {
-			keys = append(keys, key)
+		if more := b[i].BaseValue.Median > c.BaseValue.Median; more == strings.HasSuffix(c.Value, "_per_second") {
+			c = b[i]
 		}
-		pairs[key] = append(pairs[key], pair{left, measurements[other]})
-	}
-	var result []measure.Measurement
-	for _, key := range keys {
-		first := len(result)
-		for _, p := range pairs[key] {
-			m := p[0]
-			m.Side, m.Params, m.Values = better, maps.Clone(m.Params), map[string]float64{}
-			result = append(result, m)
-		}
-		for name := range pairs[key][0][0].Values {
-			var figures [2][]float64
-			for _, p := range pairs[key] {
-				for i, m := range p {
-					figures[i] = append(figures[i], m.Values[name])
-				}
-			}
-			choice := 0
-			if more := measure.Median(figures[1]) > measure.Median(figures[0]); more == strings.HasSuffix(name, "_per_second") {
-				choice = 1
-			}
-			for i, p := range pairs[key] {
-				result[first+i].Values[name] = p[choice].Values[name]
-			}
-		}
+		c.Base = better
+		result = append(result, c)
 	}
 	return result
 }

@@ -30,7 +30,7 @@ func (t *Table) takeAdded() {
 		t.takeNoted(&t.head.Added[n%AddedRoom], called)
 	}
 	t.called = false
-	t.late = t.late || t.capacity > 0 && uint64(t.byKey.used) > t.capacity
+	t.late = t.late || t.head.Capacity > 0 && uint64(t.head.Used) > t.head.Capacity
 	// From here on C overwrites the notes, and finds the sessions in the table.
 	atomic.StoreUint32(&t.head.AddedHead, tail)
 }
@@ -38,7 +38,7 @@ func (t *Table) takeAdded() {
 // fetchAdded has the memory of the entries that so many sessions will get come
 // all at once: see fetchRetired.
 func (t *Table) fetchAdded(sessions uint32) {
-	if t.byKey.used < worthFetching {
+	if t.head.Used < worthFetching {
 		return
 	}
 	fetched := t.fetched

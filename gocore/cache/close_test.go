@@ -17,7 +17,7 @@ func checkTable(t require.TestingT, table *Table) {
 	for _, i := range places {
 		ordered.see(i)
 	}
-	require.Len(t, places, int(table.byKey.used))
+	require.Len(t, places, int(table.head.Used))
 	sequences := map[uint64]bool{}
 	for i := uint32(1); i <= table.byKey.last; i++ {
 		e := table.entries.at(i)

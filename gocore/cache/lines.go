@@ -20,7 +20,6 @@ type lines struct {
 	own      slab[Line] // the lines
 	overflow slab[Line] // what goes on from a line; numbers start at 1
 	mask     uint32     // the least 2^k-1 that is not below head.Lines-1
-	used     uint32     // items stored
 	last     uint32     // highest number ever handed out
 	freed    slab[uint32]
 	free     uint32 // how many numbers below last are free: the first of freed
@@ -50,11 +49,11 @@ func (x *lines) release() {
 // prepare makes add possible. It is false if memory is short or all numbers are
 // in use.
 func (x *lines) prepare() bool {
-	if x.used >= math.MaxUint32-1 || x.free == 0 && !(x.entries.reach(x.last+1) && x.freed.reach(x.last)) {
+	if x.head.Used >= math.MaxUint32-1 || x.free == 0 && !(x.entries.reach(x.last+1) && x.freed.reach(x.last)) {
 		return false
 	}
 	// So few fit into one line; most contexts have no more.
-	return x.used < Words || x.haveSpare(1)
+	return x.head.Used < Words || x.haveSpare(1)
 }
 
 // haveSpare sees to it that n overflow lines are free.
@@ -72,9 +71,8 @@ func (x *lines) haveSpare(n uint32) bool {
 // add stores a new item and returns its number; prepare must have been called.
 // The caller fills the entry.
 func (x *lines) add(hash uint32) uint32 {
-	x.used++
-	atomic.StoreUint32(&x.head.Used, x.used)
-	if x.used > perLine*x.head.Lines {
+	x.count(1)
+	if x.head.Used > perLine*x.head.Lines {
 		x.split()
 	}
 	var i uint32
@@ -100,12 +98,16 @@ func (x *lines) remove(i, hash uint32) {
 				atomic.StoreUint64(&l.Word[n], 0)
 				*x.freed.at(x.free) = i
 				x.free++
-				x.used--
-				atomic.StoreUint32(&x.head.Used, x.used)
+				x.count(-1)
 				return
 			}
 		}
 	}
+}
+
+// count adds to the number of items stored, which C reads.
+func (x *lines) count(more int32) {
+	atomic.StoreUint32(&x.head.Used, x.head.Used+uint32(more))
 }
 
 func word(hash, i uint32) uint64 {

@@ -49,7 +49,7 @@ func checkLines(t require.TestingT, x *lines) {
 		require.Equal(t, [Words]uint64{}, x.overflow.at(i).Word, "a free line holds something")
 		spare++
 	}
-	require.Equal(t, x.used, used)
+	require.Equal(t, x.head.Used, used)
 	require.Equal(t, x.last, used+x.free)
 	require.Equal(t, x.spare, spare)
 	require.True(t, more.all(), "an overflow line is lost")
@@ -167,7 +167,7 @@ func TestLines_EqualHashes(t *testing.T) {
 		x.remove(i)
 	}
 	x.check()
-	require.Zero(t, x.used)
+	require.Zero(t, x.head.Used)
 }
 
 func TestLines_NumbersAreUsedAgain(t *testing.T) {
@@ -300,9 +300,9 @@ func TestLines_Short(t *testing.T) {
 func TestLines_Full(t *testing.T) {
 	x := newLined(t)
 	require.True(t, x.prepare())
-	x.used = 1<<32 - 2
+	x.head.Used = 1<<32 - 2
 	require.False(t, x.prepare())
-	x.used = 0
+	x.head.Used = 0
 }
 
 func TestLines_Release(t *testing.T) {

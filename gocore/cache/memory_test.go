@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/libsesscache/libsesscache/gocore/internal/racetest"
 	"github.com/libsesscache/libsesscache/gocore/offheap"
 )
 
@@ -30,7 +31,7 @@ func bytesPerEntry(t *testing.T, n uint32, expiry func(n uint32) int64) float64 
 }
 
 func TestTable_MemoryPerEntry(t *testing.T) {
-	if raceEnabled {
+	if racetest.Enabled {
 		t.Skip("it takes long with the race detector")
 	}
 	for _, c := range []struct {
@@ -55,7 +56,7 @@ func TestTable_MemoryPerEntry(t *testing.T) {
 // What a table takes is bounded by how many sessions it has had at once, not by
 // how many it has had.
 func TestTable_MemoryInUse(t *testing.T) {
-	if raceEnabled {
+	if racetest.Enabled {
 		t.Skip("it takes long with the race detector")
 	}
 	const capacity = 50_000

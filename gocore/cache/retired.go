@@ -40,7 +40,7 @@ const worthFetching = 4096
 // fetchRetired has what takes out the retired come from memory: that of all of
 // them at once, where they would wait for one thing after the other.
 func (t *Table) fetchRetired(tail uint32) {
-	if t.byKey.used < worthFetching {
+	if t.head.Used < worthFetching {
 		return
 	}
 	fetched := t.fetched

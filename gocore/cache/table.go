@@ -42,7 +42,6 @@ type Options struct {
 // short and bounded time by every method, whatever the number of sessions.
 type Table struct {
 	mu       lock
-	capacity uint64 // 0: no limit
 	sequence uint64 // of the session stored last
 	head     *Head  // set once; what C reads begins here
 	seeds    [5]uint64
@@ -64,7 +63,7 @@ func New(options Options) *Table {
 	if t.head == nil {
 		return nil
 	}
-	t.setCapacity(options.Capacity)
+	t.head.Capacity = options.Capacity
 	t.seeds = t.head.Seeds
 	t.entries.dir = &t.head.EntryChunks
 	t.order.init(t.head)
@@ -107,11 +106,6 @@ func (t *Table) SetCapacity(n uint64) {
 	if t.closed {
 		return
 	}
-	t.setCapacity(n)
-}
-
-func (t *Table) setCapacity(n uint64) {
-	t.capacity = n
 	atomic.StoreUint64(&t.head.Capacity, n)
 }
 
@@ -189,14 +183,14 @@ func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp ui
 		}
 		replaced = t.replace(e, ref, object)
 		t.tally.replaced()
-		n, more = t.evict(t.capacity, evicted)
+		n, more = t.evict(t.head.Capacity, evicted)
 		return Replaced, replaced, n, more || len(t.owed) > 0
 	}
 	if t.closed || !t.prepare() {
 		return Failed, 0, 0, false
 	}
-	if t.capacity > 0 {
-		n, more = t.evict(t.capacity-1, evicted)
+	if t.head.Capacity > 0 {
+		n, more = t.evict(t.head.Capacity-1, evicted)
 	}
 	t.store(&k, hash, ref, object, expiry, stamp&^alone)
 	t.tally.added()
@@ -214,8 +208,8 @@ func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp ui
 func (t *Table) Evict(evicted []Ref) (replaced Ref, n int, more bool) {
 	t.enter()
 	defer t.mu.Unlock()
-	if t.late {
-		n, more = t.evict(t.capacity, evicted)
+	if t.late && !t.closed {
+		n, more = t.evict(t.head.Capacity, evicted)
 	}
 	replaced, owed := t.handOut()
 	return replaced, n, more || owed
@@ -261,7 +255,7 @@ func (t *Table) Len() uint64 {
 	if t.closed {
 		return 0
 	}
-	return uint64(t.byKey.used)
+	return uint64(t.head.Used)
 }
 
 // Counters are what this table has counted.
@@ -333,16 +327,16 @@ func (t *Table) find(k *Key, hash uint32) uint32 {
 // capacity as limit it spares the one that was added last, if that is stored.
 func (t *Table) evict(limit uint64, evicted []Ref) (n int, more bool) {
 	t.late = false
-	if t.capacity == 0 || t.closed {
+	if t.head.Capacity == 0 {
 		return 0, false
 	}
-	for uint64(t.byKey.used) > limit {
+	for uint64(t.head.Used) > limit {
 		if n == len(evicted) {
 			t.late = true
 			return n, true
 		}
 		i := t.order.first()
-		if limit == t.capacity && t.entries.at(i).Sequence == t.sequence {
+		if limit == t.head.Capacity && t.entries.at(i).Sequence == t.sequence {
 			i = t.order.second()
 		}
 		t.tally.evicted()

@@ -88,7 +88,7 @@ func TestTable_Add_RefusesNoReference(t *testing.T) {
 func TestTable_Add_FailsWhenNumbersAreOut(t *testing.T) {
 	table := newTable(t, Options{})
 	put(t, table, 1, 5)
-	table.byKey.used = math.MaxUint32 - 1
+	table.head.Used = math.MaxUint32 - 1
 	result, _, n, more := table.Add(numbered(2), 2, 2, 5, nil)
 	require.Equal(t, Failed, result)
 	require.Zero(t, n)

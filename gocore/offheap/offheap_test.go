@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/libsesscache/libsesscache/gocore/internal/racetest"
 )
 
 // sizes are those around the bounds of every class, and mappings.
@@ -167,7 +169,7 @@ func TestAlloc_OutOfMemory(t *testing.T) {
 		outOfMemory(t)
 		return
 	}
-	if raceDetector {
+	if racetest.Enabled {
 		t.Skip("the race detector maps memory of its own under the limit")
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestAlloc_OutOfMemory$", "-test.v")

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/libsesscache/libsesscache/gocore/internal/racetest"
 )
 
 // share maps memory that processes can share, and the file to hand to them. The
@@ -26,9 +28,10 @@ func share(t testing.TB, size int) ([]byte, *os.File) {
 	return mem, file
 }
 
-// scaled is a number of steps, or less where they take long.
+// scaled is a number of steps, or less where they take long: the race detector makes
+// them ten times as long, and does not look at the memory that processes share.
 func scaled(n int) int {
-	if raceEnabled || testing.Short() {
+	if racetest.Enabled || testing.Short() {
 		return n / 8
 	}
 	return n

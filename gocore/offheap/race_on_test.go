@@ -1,5 +1,0 @@
-//go:build race
-
-package offheap
-
-const raceDetector = true
