@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/libsesscache/libsesscache/gocore/internal/racetest"
 )
 
 // numbered is a key for tests.
@@ -312,6 +314,9 @@ func TestKeyring_Allocations(t *testing.T) {
 		sealing++
 	}
 	for name, most := range map[string]float64{"sealed": sealing, "plain": 0} {
+		if name == "sealed" && racetest.Enabled { // sync.Pool forgets at random then
+			continue
+		}
 		k := kinds()[name]
 		sealed := make([]byte, 0, len(plain)+Overhead)
 		opened := make([]byte, 0, len(plain))
