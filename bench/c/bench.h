@@ -44,9 +44,20 @@ SSL_SESSION *bench_session(uint64_t *state, long timeout);
 
 /*
  * bench_threads runs task(arg, number) in n threads that begin at the same
- * moment, and returns the nanoseconds from then until the last has ended.
+ * moment, and returns the nanoseconds from then until the last has ended. Each
+ * has asked for the number of ctx's sessions before: a server's threads live long,
+ * and what a thread's first call costs more would be a part of each short round.
  */
-uint64_t bench_threads(unsigned n, void (*task)(void *arg, unsigned number), void *arg);
+uint64_t bench_threads(unsigned n, SSL_CTX *ctx, void (*task)(void *arg, unsigned number),
+                       void *arg);
+
+/*
+ * bench_pass passes the turn on to the programs that are measured beside this one,
+ * and returns when it is this one's turn again: what the machine does meanwhile,
+ * it does to all of them. Without BENCH_TURNS in the environment there are none.
+ * Not from several threads.
+ */
+void bench_pass(void);
 
 /* bench_resident is the resident memory of the process in bytes. */
 uint64_t bench_resident(void);

@@ -1,13 +1,14 @@
 /*
  * handshake: how many handshakes a server can do with its session cache.
  *
- *     handshake tls12|tls13 internal|external THREADS SESSIONS MILLISECONDS
+ *     handshake tls12|tls13 internal|external THREADS SESSIONS MILLISECONDS [TURNS]
  *
  * Client and server are in one process and talk through memory, in the same
  * thread. First SESSIONS sessions are made, which stay cached.
- * Then THREADS threads, each with its part of the clients, resume them in turn,
- * and after that make full handshakes, each for MILLISECONDS; THREADS may be a
- * list (1,2), measured one after the other. TLS 1.2 resumes by
+ * Then THREADS threads, each with its part of the clients, resume them one after
+ * the other, or make full handshakes, each for MILLISECONDS; THREADS may be a
+ * list (1,2), measured one after the other. All of that is done in each of TURNS
+ * (1) turns. TLS 1.2 resumes by
  * session ID; in TLS 1.3 the tickets name a session in the cache too
  * (SSL_OP_NO_TICKET), and each handshake gives the client a new one.
  *
@@ -45,6 +46,7 @@ struct client {
 /* What one thread did. */
 struct work {
     uint64_t handshakes, resumed, cpu_ns;
+    size_t next; /* of the thread's part of the clients */
     struct histogram server;
 };
 
@@ -52,8 +54,10 @@ struct phase {
     struct client *client;
     unsigned threads;
     bool resume;     /* offer the sessions, else make full handshakes */
-    uint64_t budget; /* ns */
-    struct work *work;
+    uint64_t budget; /* ns in each turn */
+    /* of all turns so far */
+    struct work *work; /* of each thread */
+    uint64_t ns;
 };
 
 /* Offers *session if there is one, and puts the newest session there; none if `session` is NULL. */
@@ -92,21 +96,34 @@ static void phase_task(void *arg, unsigned number)
     const size_t count = client->number * (number + 1) / phase->threads - first;
     const uint64_t until = bench_ns() + phase->budget, cpu = thread_cpu_ns();
 
-    for (size_t i = 0; i == 0 || bench_ns() < until; i++) {
-        SSL_SESSION **session = &client->sessions[first + i % count];
+    do {
+        SSL_SESSION **session = &client->sessions[first + work->next++ % count];
         handshake(client, phase->resume ? session : NULL, work);
-    }
-    work->cpu_ns = thread_cpu_ns() - cpu;
+    } while (bench_ns() < until);
+    work->cpu_ns += thread_cpu_ns() - cpu;
 }
 
-/* Runs the phase and returns what all threads did, and their time in *ns. */
-static struct work *run(struct phase *phase, uint64_t *ns)
+static void prepare(struct phase *phase, struct client *client, unsigned threads, bool resume,
+                    uint64_t budget)
 {
-    phase->work = calloc(phase->threads, sizeof *phase->work);
+    *phase =
+        (struct phase){.client = client, .threads = threads, .resume = resume, .budget = budget};
+    phase->work = calloc(threads, sizeof *phase->work);
     if (phase->work == NULL)
         bench_fail("out of memory");
-    *ns = bench_threads(phase->threads, phase_task, phase);
+}
+
+static void run(struct phase *phase)
+{
+    phase->ns += bench_threads(phase->threads, phase->client->server, phase_task, phase);
+    bench_pass();
+}
+
+/* What all threads of a phase did is afterwards what the first did. */
+static void sum_up(struct phase *phase)
+{
     struct work *const sum = phase->work;
+
     for (unsigned i = 1; i < phase->threads; i++) {
         sum->handshakes += phase->work[i].handshakes;
         sum->resumed += phase->work[i].resumed;
@@ -117,39 +134,21 @@ static struct work *run(struct phase *phase, uint64_t *ns)
     if (sum->resumed != expected)
         bench_fail("%lu of %lu handshakes were resumed", (unsigned long)sum->resumed,
                    (unsigned long)sum->handshakes);
-    return sum;
 }
 
-/* What one number of threads did, which is a line at the end. */
-struct result {
-    unsigned threads;
-    uint64_t resumed_ns, full_ns;
-    struct work *resumed, *full;
-};
-
-static void print_work(const struct work *work, uint64_t ns, const char *name)
+static void print_phase(struct phase *phase)
 {
+    const char *const name = phase->resume ? "resumed" : "full";
+    const struct work *work = phase->work;
+    sum_up(phase);
     const double n = (double)work->handshakes;
 
     printf(",\"%s_handshakes\":%.0f,\"%s_share_resumed\":%.4f,\"%s_per_second\":%.1f,"
            "\"%s_cpu_ns\":%.0f,\"%s_server_ns\":%.0f,\"%s_server_p50_ns\":%.1f",
-           name, n, name, (double)work->resumed / n, name, n * 1e9 / (double)ns, name,
+           name, n, name, (double)work->resumed / n, name, n * 1e9 / (double)phase->ns, name,
            (double)work->cpu_ns / n, name, (double)work->server.sum / n, name,
            histogram_percentile(&work->server, 0.5));
-}
-
-/* All resume before one makes full handshakes, which add to the cache. */
-static void measure(struct client *client, struct result *results, size_t n, uint64_t budget)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct phase phase = {.client = client, .threads = results[i].threads, .budget = budget};
-        phase.resume = true;
-        results[i].resumed = run(&phase, &results[i].resumed_ns);
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct phase phase = {.client = client, .threads = results[i].threads, .budget = budget};
-        results[i].full = run(&phase, &results[i].full_ns);
-    }
+    free(phase->work);
 }
 
 /*
@@ -232,18 +231,22 @@ static size_t fill(struct client *clients, int version, bool external)
 
 int main(int argc, char **argv)
 {
-    struct result results[THREADS_MOST] = {{0}};
+    static struct phase resumed[THREADS_MOST], full[THREADS_MOST];
     unsigned threads[THREADS_MOST];
 
-    if (argc != 6 || (strcmp(argv[1], "tls12") != 0 && strcmp(argv[1], "tls13") != 0) ||
+    if (argc < 6 || argc > 7 || (strcmp(argv[1], "tls12") != 0 && strcmp(argv[1], "tls13") != 0) ||
         (strcmp(argv[2], "internal") != 0 && strcmp(argv[2], "external") != 0))
-        bench_fail("usage: handshake tls12|tls13 internal|external THREADS SESSIONS MILLISECONDS");
+        bench_fail("usage: handshake tls12|tls13 internal|external THREADS SESSIONS MILLISECONDS "
+                   "[TURNS]");
     const int version = strcmp(argv[1], "tls12") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
     const bool external = strcmp(argv[2], "external") == 0;
     const size_t n = bench_list(argv[3], threads, THREADS_MOST);
+    const uint64_t budget = bench_number(argv[5]) * 1000000;
+    const unsigned long turns = argc > 6 ? bench_number(argv[6]) : 1;
     struct client client = {.number = bench_number(argv[4])};
     for (size_t i = 0; i < n; i++) {
-        results[i].threads = threads[i];
+        prepare(&resumed[i], &client, threads[i], true, budget);
+        prepare(&full[i], &client, threads[i], false, budget);
         if (client.number < threads[i])
             bench_fail("there have to be as many sessions as threads");
     }
@@ -256,16 +259,20 @@ int main(int argc, char **argv)
         external_attach(client.server, ROOM * client.number);
 
     const size_t cached = fill(&client, version, external);
-    measure(&client, results, n, bench_number(argv[5]) * 1000000);
+    bench_pass();
+    for (unsigned long turn = 0; turn < turns; turn++) {
+        for (size_t i = 0; i < n; i++) {
+            run(&resumed[i]);
+            run(&full[i]);
+        }
+    }
     for (size_t i = 0; i < n; i++) {
         printf("{\"bench\":\"handshake\",\"protocol\":\"%s\",\"cache\":\"%s\",\"threads\":%u,"
                "\"sessions\":%zu,\"cached\":%zu",
-               argv[1], argv[2], results[i].threads, client.number, cached);
-        print_work(results[i].resumed, results[i].resumed_ns, "resumed");
-        print_work(results[i].full, results[i].full_ns, "full");
+               argv[1], argv[2], threads[i], client.number, cached);
+        print_phase(&resumed[i]);
+        print_phase(&full[i]);
         printf("}\n");
-        free(results[i].resumed);
-        free(results[i].full);
     }
     for (size_t i = 0; i < client.number; i++)
         SSL_SESSION_free(client.sessions[i]);

@@ -150,7 +150,7 @@ static void phase(struct ops *ops, struct sum *sum, int (*call)(SSL_CTX *, SSL_S
     ops->call = call;
     ops->expected = expected;
     ops->limit = limit;
-    sum->ns += bench_threads(ops->threads, call_task, ops);
+    sum->ns += bench_threads(ops->threads, ops->ctx, call_task, ops);
     for (unsigned i = 0; i < ops->threads; i++)
         sum->calls += ops->done[i];
 }
@@ -247,7 +247,7 @@ static void lookup_task(void *arg, unsigned number)
 static void look_up(struct ops *ops, const char *op, bool present)
 {
     struct lookup lookup = {.ops = ops, .present = present, .done = ops->done};
-    const uint64_t ns = bench_threads(ops->threads, lookup_task, &lookup);
+    const uint64_t ns = bench_threads(ops->threads, ops->ctx, lookup_task, &lookup);
     uint64_t calls = 0;
 
     for (unsigned i = 0; i < ops->threads; i++)
@@ -283,7 +283,7 @@ static void at_capacity(struct ops *ops)
         for (size_t i = 0; i < ops->extra; i++)
             ops->come[i] = bench_session(&ops->state, timeout_of(ops));
         bench_shuffle(ops->come, ops->extra, &ops->state);
-        sum.ns += bench_threads(ops->threads, at_capacity_task, ops);
+        sum.ns += bench_threads(ops->threads, ops->ctx, at_capacity_task, ops);
         for (unsigned i = 0; i < ops->threads; i++)
             sum.calls += ops->done[i];
     } while (bench_ns() < until);

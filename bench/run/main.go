@@ -98,7 +98,7 @@ func bench(ctx context.Context, o options, out io.Writer) error {
 			break
 		}
 		suiteBegun := time.Now()
-		measurements, err := s.run(ctx, runner{options: o, execute: execute, now: time.Now, progress: os.Stderr})
+		measurements, err := s.run(ctx, runner{options: o, start: start, now: time.Now, progress: os.Stderr})
 		failed = errors.Join(failed, err)
 		if len(measurements) == 0 {
 			continue

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,58 +47,16 @@ var parameters = map[string][]string{
 	"memory":    {"sessions", "timeouts"},
 }
 
-// runner runs programs. A test has its own execute and now.
+// runner runs programs. A test has its own start and now.
 type runner struct {
 	options
-	execute  func(ctx context.Context, program string, arguments, environment []string) (string, error)
+	start    func(ctx context.Context, program string, arguments, environment []string) (running, error)
 	now      func() time.Time
 	progress io.Writer
 }
 
-// longest is how long a program may run; none comes near it.
-const longest = 4 * time.Minute
-
-// execute runs a program to its end and returns its standard output. A message
-// on standard error is a fault: the loader's that there is no such library, or
-// the library's that it cannot work.
-func execute(ctx context.Context, program string, arguments, environment []string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, longest)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, arguments...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, environment
-	err := cmd.Run()
-	if err == nil && stderr.Len() > 0 {
-		err = fmt.Errorf("it ended well, but with a message")
-	}
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", program, strings.Join(arguments, " "), err, stderr.String())
-	}
-	return stdout.String(), nil
-}
-
-// environment is that of this process without what changes the library or the
-// loader, and with the library in front if that is wanted.
-func environment(library string) []string {
-	entries := slices.DeleteFunc(os.Environ(), func(entry string) bool {
-		return strings.HasPrefix(entry, "SESSCACHE_") || strings.HasPrefix(entry, "LD_")
-	})
-	if library != "" {
-		entries = append(entries, "LD_PRELOAD="+library)
-	}
-	return entries
-}
-
-// once runs a program on one side.
-func (r runner) once(ctx context.Context, c configuration, s side, round int) ([]measure.Measurement, error) {
-	library := ""
-	if s.library {
-		library = r.library
-	}
-	output, err := r.execute(ctx, filepath.Join(r.programs, c.program), s.arguments, environment(library))
-	if err != nil {
-		return nil, err
-	}
+// read reads what the configuration's program printed on one side.
+func (c configuration) read(output string, s side, round int) ([]measure.Measurement, error) {
 	var measurements []measure.Measurement
 	for line := range strings.Lines(output) {
 		m, err := measure.FromLine([]byte(strings.TrimSuffix(line, "\n")), parameters[c.program]...)
@@ -113,15 +68,12 @@ func (r runner) once(ctx context.Context, c configuration, s side, round int) ([
 		m.Side, m.Round = s.name, round
 		measurements = append(measurements, m)
 	}
-	if len(measurements) == 0 {
-		return nil, fmt.Errorf("%s printed nothing", c.name())
-	}
 	return measurements, nil
 }
 
 // turns runs configurations in rounds. In each round a configuration has all
-// its sides, one after the other, and every second round in reverse order, so
-// that none of them is always the first. No round is begun that would not end
+// its sides by turns, and every second round in reverse order, so that none of
+// them is always the first. No round is begun that would not end
 // in time if it took what the round before did, but for the first.
 func (r runner) turns(ctx context.Context, within time.Duration, configurations []configuration) ([]measure.Measurement, error) {
 	wanted := slices.DeleteFunc(slices.Clone(configurations), func(c configuration) bool {
@@ -152,19 +104,53 @@ func (r runner) turns(ctx context.Context, within time.Duration, configurations 
 	}
 }
 
-// turn runs one round of a configuration.
-func (r runner) turn(ctx context.Context, c configuration, round int) ([]measure.Measurement, error) {
-	sides := slices.Clone(c.sides)
-	if round%2 == 1 {
-		slices.Reverse(sides)
-	}
-	var all []measure.Measurement
-	for _, s := range sides {
-		measurements, err := r.once(ctx, c, s, round)
-		if err != nil {
-			return all, err
+// under is a side's program under way.
+type under struct {
+	side
+	program running
+	printed bool
+}
+
+// turn runs one round of a configuration: its sides run by turns, each until it
+// passes the turn on or to its end.
+func (r runner) turn(ctx context.Context, c configuration, round int) (all []measure.Measurement, err error) {
+	var way []*under
+	for _, s := range c.sides {
+		library := ""
+		if s.library {
+			library = r.library
 		}
-		all = append(all, measurements...)
+		program, err := r.start(ctx, filepath.Join(r.programs, c.program), s.arguments, environment(library))
+		if err != nil {
+			return nil, err
+		}
+		defer program.stop()
+		way = append(way, &under{side: s, program: program})
+	}
+	if round%2 == 1 {
+		slices.Reverse(way)
+	}
+	for len(way) > 0 {
+		var left []*under
+		for _, u := range way {
+			output, ended, err := u.program.step()
+			if err != nil {
+				return all, err
+			}
+			measurements, err := c.read(output, u.side, round)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, measurements...)
+			u.printed = u.printed || len(measurements) > 0
+			switch {
+			case !ended:
+				left = append(left, u)
+			case !u.printed:
+				return all, fmt.Errorf("%s printed nothing", c.name())
+			}
+		}
+		way = left
 	}
 	return all, nil
 }

@@ -17,8 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recorded is a runner whose programs only note that they ran, "library" or
-// "stock" and the argument, which is how many seconds they take.
+// recorded is a runner whose programs only note each turn that they had, "library"
+// or "stock" and the arguments: how many seconds they take, and, if they do, how
+// often they pass the turn on.
 func recorded(only string, ran *[]string) runner {
 	now := time.Unix(0, 0)
 	r := runner{options: options{library: "/lib.so", programs: "/programs"}, progress: io.Discard}
@@ -26,18 +27,54 @@ func recorded(only string, ran *[]string) runner {
 	if only != "" {
 		r.only = regexp.MustCompile(only)
 	}
-	r.execute = func(_ context.Context, program string, arguments, environment []string) (string, error) {
-		side := measure.Stock
+	r.start = func(_ context.Context, program string, arguments, environment []string) (running, error) {
+		p := &recording{ran: ran, name: measure.Stock + " " + strings.Join(arguments, " "), sessions: arguments[0]}
 		if slices.Contains(environment, "LD_PRELOAD=/lib.so") {
-			side = measure.Library
+			p.name = measure.Library + " " + strings.Join(arguments, " ")
 		}
-		*ran = append(*ran, side+" "+strings.Join(arguments, " "))
+		if len(arguments) > 1 {
+			p.passes = len(arguments[1])
+		}
 		seconds, err := strconv.Atoi(arguments[0])
 		now = now.Add(time.Duration(seconds) * time.Second)
-		return fmt.Sprintf(`{"bench":"memory","sessions":%s,"timeouts":"equal","session_bytes":%d}`+"\n",
-			arguments[0], len(*ran)), err
+		return p, err
 	}
 	return r
+}
+
+type recording struct {
+	ran            *[]string
+	name, sessions string
+	passes         int
+	fails          error
+}
+
+func (p *recording) step() (string, bool, error) {
+	if p.fails != nil {
+		return "", true, p.fails
+	}
+	*p.ran = append(*p.ran, p.name)
+	if p.passes > 0 {
+		p.passes--
+		return "", false, nil
+	}
+	return fmt.Sprintf(`{"bench":"memory","sessions":%s,"timeouts":"equal","session_bytes":%d}`+"\n",
+		p.sessions, len(*p.ran)), true, nil
+}
+
+func (p *recording) stop() {}
+
+// Those that pass the turn on run by turns, until each has ended.
+func TestRunner_turnsPassed(t *testing.T) {
+	var ran []string
+	measurements, err := recorded("", &ran).turns(t.Context(), time.Hour, []configuration{{"memory", 1, []side{
+		{measure.Stock, false, []string{"1", "xx"}}, {measure.Library, true, []string{"2", "x"}},
+	}}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"stock 1 xx", "library 2 x", "stock 1 xx", "library 2 x", "stock 1 xx"}, ran)
+	require.Len(t, measurements, 2)
+	assert.Equal(t, measure.Library, measurements[0].Side)
+	assert.Equal(t, measure.Stock, measurements[1].Side)
 }
 
 func TestRunner_turns(t *testing.T) {
@@ -81,38 +118,17 @@ func TestRunner_turnsOnly(t *testing.T) {
 func TestRunner_turnsFault(t *testing.T) {
 	var ran []string
 	r := recorded("", &ran)
-	execute, fault := r.execute, errors.New("fault")
-	r.execute = func(ctx context.Context, program string, arguments, environment []string) (string, error) {
-		if len(ran) == 3 {
-			return "", fault
+	start, fault := r.start, errors.New("fault")
+	r.start = func(ctx context.Context, program string, arguments, environment []string) (running, error) {
+		p, err := start(ctx, program, arguments, environment)
+		if len(ran) == 2 && environment[len(environment)-1] != "LD_PRELOAD=/lib.so" {
+			p.(*recording).fails = fault
 		}
-		return execute(ctx, program, arguments, environment)
+		return p, err
 	}
 	measurements, err := r.turns(t.Context(), time.Hour, []configuration{both("memory", 2, "1")})
 	require.ErrorIs(t, err, fault)
 	assert.Len(t, measurements, 3)
-}
-
-// A program of the library's side that complains may have run without the library.
-func TestExecute(t *testing.T) {
-	output, err := execute(t.Context(), "/bin/sh", []string{"-c", "echo $A"}, []string{"A=b"})
-	require.NoError(t, err)
-	assert.Equal(t, "b\n", output)
-	_, err = execute(t.Context(), "/bin/sh", []string{"-c", "echo a message >&2"}, nil)
-	assert.ErrorContains(t, err, "a message")
-	_, err = execute(t.Context(), "/bin/sh", []string{"-c", "exit 1"}, nil)
-	assert.Error(t, err)
-}
-
-func TestEnvironment(t *testing.T) {
-	t.Setenv("SESSCACHE_MODE", "takeover")
-	t.Setenv("LD_PRELOAD", "")
-	t.Setenv("BENCH_TEST", "kept")
-	for _, entry := range environment("") {
-		assert.NotRegexp(t, "^(SESSCACHE_|LD_)", entry)
-	}
-	assert.Contains(t, environment("/lib.so"), "LD_PRELOAD=/lib.so")
-	assert.Contains(t, environment("/lib.so"), "BENCH_TEST=kept")
 }
 
 func TestInOrder(t *testing.T) {
