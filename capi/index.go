@@ -17,20 +17,23 @@ enum {
     index_earliest = offsetof(struct ssc_index, earliest),
     index_capacity = offsetof(struct ssc_index, capacity),
     index_used = offsetof(struct ssc_index, used),
+    index_settling = offsetof(struct ssc_index, settling),
+    index_notes = offsetof(struct ssc_index, notes),
     index_lanes = offsetof(struct ssc_index, lane),
     lanes_size = sizeof(((struct ssc_index *)0)->lane),
     index_retired_tail = offsetof(struct ssc_index, retired_tail),
     index_retired_head = offsetof(struct ssc_index, retired_head),
-    index_retired = offsetof(struct ssc_index, retired),
-    retired_room = SSC_INDEX_RETIRED,
-    retired_size = sizeof(((struct ssc_index *)0)->retired),
     index_added_tail = offsetof(struct ssc_index, added_tail),
     index_added_head = offsetof(struct ssc_index, added_head),
-    index_added = offsetof(struct ssc_index, added),
+    notes_size = sizeof(struct ssc_index_notes),
+    notes_added = offsetof(struct ssc_index_notes, added),
+    notes_retired = offsetof(struct ssc_index_notes, retired),
+    marks = SSC_INDEX_MARKS,
     added_room = SSC_INDEX_ADDED,
+    retired_room = SSC_INDEX_RETIRED,
     noted_size = sizeof(struct ssc_index_noted),
     noted_kind = offsetof(struct ssc_index_noted, kind),
-    noted_hash = offsetof(struct ssc_index_noted, hash),
+    noted_before = offsetof(struct ssc_index_noted, before),
     noted_ref = offsetof(struct ssc_index_noted, ref),
     noted_object = offsetof(struct ssc_index_noted, object),
     noted_expiry = offsetof(struct ssc_index_noted, expiry),
@@ -59,6 +62,7 @@ import (
 var (
 	same  [1]struct{}
 	head  cache.Head
+	notes cache.Notes
 	noted cache.Noted
 	line  cache.Line
 	entry cache.Entry
@@ -75,20 +79,23 @@ var (
 	_ = same[unsafe.Offsetof(head.Earliest)-C.index_earliest]
 	_ = same[unsafe.Offsetof(head.Capacity)-C.index_capacity]
 	_ = same[unsafe.Offsetof(head.Used)-C.index_used]
+	_ = same[unsafe.Offsetof(head.Settling)-C.index_settling]
+	_ = same[unsafe.Offsetof(head.Notes)-C.index_notes]
 	_ = same[unsafe.Offsetof(head.Lanes)-C.index_lanes]
 	_ = same[unsafe.Sizeof(head.Lanes)-C.lanes_size]
 	_ = same[unsafe.Offsetof(head.RetiredTail)-C.index_retired_tail]
 	_ = same[unsafe.Offsetof(head.RetiredHead)-C.index_retired_head]
-	_ = same[unsafe.Offsetof(head.Retired)-C.index_retired]
-	_ = same[cache.RetiredRoom-C.retired_room]
-	_ = same[unsafe.Sizeof(head.Retired)-C.retired_size]
 	_ = same[unsafe.Offsetof(head.AddedTail)-C.index_added_tail]
 	_ = same[unsafe.Offsetof(head.AddedHead)-C.index_added_head]
-	_ = same[unsafe.Offsetof(head.Added)-C.index_added]
+	_ = same[unsafe.Sizeof(notes)-C.notes_size]
+	_ = same[unsafe.Offsetof(notes.Added)-C.notes_added]
+	_ = same[unsafe.Offsetof(notes.Retired)-C.notes_retired]
+	_ = same[cache.Marks-C.marks]
 	_ = same[cache.AddedRoom-C.added_room]
+	_ = same[cache.RetiredRoom-C.retired_room]
 	_ = same[unsafe.Sizeof(noted)-C.noted_size]
 	_ = same[unsafe.Offsetof(noted.Key.Version)-C.noted_kind]
-	_ = same[unsafe.Offsetof(noted.Hash)-C.noted_hash]
+	_ = same[unsafe.Offsetof(noted.Before)-C.noted_before]
 	_ = same[unsafe.Offsetof(noted.Ref)-C.noted_ref]
 	_ = same[unsafe.Offsetof(noted.Object)-C.noted_object]
 	_ = same[unsafe.Offsetof(noted.Expiry)-C.noted_expiry]

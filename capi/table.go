@@ -202,6 +202,15 @@ func sessionOf(record *C.sscore_record) engine.Session {
 	}
 }
 
+//export sscore_settle
+func sscore_settle(n C.sscore_table) (displaces C.int32_t) {
+	defer recovered(func() { displaces = 0 })
+	if t := tableOf(n); t != nil && t.Settle() {
+		return 1
+	}
+	return 0
+}
+
 //export sscore_evict
 func sscore_evict(n C.sscore_table, displaced *C.sscore_displaced) {
 	defer recovered(func() { setEvicted(displaced, 0, false) })

@@ -18,7 +18,7 @@
 /* So many sessions on their way from memory while one is visited. */
 #define WALK_AHEAD 8
 /* A cache of this size may have some sessions more for some adds: 3 of 100. */
-#define LATE_SIZE (32 * SSC_INDEX_ADDED)
+#define LATE_SIZE (32 * SSC_NOTES_LATE)
 
 /* A session that is to go, as the core and the index know it. */
 struct target {
@@ -124,8 +124,30 @@ void ssc_cache_settle(struct ssc_ctx *rec)
     if (table == 0 || !ssc_runtime_running())
         return;
     const struct ssc_index *index = ssc_ctx_table(rec)->index;
+    if (ssc_notes_added(index) > 0)
+        sscore_len(table); /* now it knows all of them */
     const uint64_t capacity = atomic_load(&index->capacity);
-    if (ssc_notes_added(index) || (capacity > 0 && atomic_load(&index->used) > capacity)) {
+    if (capacity > 0 && atomic_load(&index->used) > capacity) {
+        sscore_evict(table, &displaced);
+        drop_displaced(rec, table, &displaced);
+    }
+}
+
+/* Settles the notes of adds that are due, unless a thread is at it. */
+static void settle_added(struct ssc_ctx *rec, sscore_table table)
+{
+    struct ssc_index *index = ssc_ctx_table(rec)->index;
+    const uint64_t capacity = atomic_load_explicit(&index->capacity, memory_order_relaxed);
+    const uint64_t used = atomic_load_explicit(&index->used, memory_order_relaxed);
+    sscore_displaced displaced;
+    bool displaces = capacity > 0 && used + ssc_notes_added(index) > capacity;
+
+    if (!displaces && ssc_notes_settle(index)) {
+        displaces = sscore_settle(table) != 0;
+        ssc_notes_settled(index);
+    }
+    /* Each thread frees sessions of its own: that takes longest. */
+    if (displaces) {
         sscore_evict(table, &displaced);
         drop_displaced(rec, table, &displaced);
     }
@@ -148,7 +170,7 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
 }
 
 /* Stores what needs no crossing: it displaces nothing, and nobody else gets it. */
-static bool store_noted(struct ssc_ctx *rec, const struct ssc_index_key *key,
+static bool store_noted(struct ssc_ctx *rec, sscore_table table, const struct ssc_index_key *key,
                         const struct ssc_note *note)
 {
     const enum ssc_noted noted = ssc_notes_add(ssc_ctx_table(rec)->index, key, note);
@@ -159,7 +181,7 @@ static bool store_noted(struct ssc_ctx *rec, const struct ssc_index_key *key,
     /* Who makes the mirror finds the note, or we see at the end that there is one. */
     atomic_thread_fence(memory_order_seq_cst);
     if (noted == SSC_NOTED_DUE)
-        ssc_cache_settle(rec);
+        settle_added(rec, table);
     return true;
 }
 
@@ -214,7 +236,7 @@ int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
         .expiry = ssc_key_expiry(sess),
         .late = late,
     };
-    if ((record != NULL || mirrored(rec) || !store_noted(rec, &index_key, &note)) &&
+    if ((record != NULL || mirrored(rec) || !store_noted(rec, table, &index_key, &note)) &&
         !store_called(rec, table, &key, &note, record))
         return 0;
     if (mirrored(rec))
@@ -316,13 +338,17 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, struct target *tar
         const bool expired = ssc_key_expiry(sess) < now;
         sscore_ref removed;
         *ref = item.ref;
-        if (item.number != 0 && ssc_notes_retire(index, &item, expired)) {
-            if (expired)
-                ssc_count_lane(expired, 1);
-            else
-                ssc_count_lane(removed, 1);
-        } else {
+        const enum ssc_noted noted =
+            item.number != 0 ? ssc_notes_retire(index, &item, expired) : SSC_NOTED_NOT;
+        if (noted == SSC_NOTED_NOT)
             sscore_remove(table, &target->key, (uint64_t)(uintptr_t)sess, now, 0, 0, &removed);
+        else if (expired)
+            ssc_count_lane(expired, 1);
+        else
+            ssc_count_lane(removed, 1);
+        if (noted == SSC_NOTED_DUE && ssc_notes_settle(index)) {
+            sscore_settle(table);
+            ssc_notes_settled(index);
         }
         return true;
     }

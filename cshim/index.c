@@ -135,20 +135,31 @@ static enum ssc_index_answer search(const struct ssc_index *index, const struct 
     return SSC_INDEX_UNSURE;
 }
 
-/* Is the key's session on its way into the table, in the notes that *item names? */
+/*
+ * Is the key's session on its way into the table? What the core has taken
+ * meanwhile may have been overwritten; the caller finds that out.
+ */
 static enum ssc_index_answer search_added(const struct ssc_index *index,
                                           const struct ssc_index_key *key,
                                           struct ssc_index_item *item)
 {
-    const struct ssc_index_noted *added = ACQUIRE(&index->added);
+    const struct ssc_index_notes *notes = ACQUIRE(&index->notes);
 
-    for (uint32_t n = item->last; n != item->first; n--) {
-        const struct ssc_index_noted *noted = &added[(n - 1) % SSC_INDEX_ADDED];
-        if (LOAD(&noted->hash) != key->hash || difference(key, noted->id, &noted->kind) != 0)
-            continue;
-        item->ref = LOAD(&noted->ref);
-        item->number = 0;
-        return SSC_INDEX_FOUND;
+    item->mark = 0;
+    if (notes == NULL)
+        return SSC_INDEX_ABSENT;
+    item->mark = ACQUIRE(&notes->mark[key->hash % SSC_INDEX_MARKS]);
+    /* After the mark, so that what that names is among them. */
+    const uint32_t pending = ACQUIRE(&index->added_tail) - item->head;
+    uint32_t number = item->mark - 1;
+    for (int i = 0; i < SSC_INDEX_ADDED && number - item->head < pending; i++) {
+        const struct ssc_index_noted *noted = &notes->added[number % SSC_INDEX_ADDED];
+        if (difference(key, noted->id, &noted->kind) == 0) {
+            item->ref = LOAD(&noted->ref);
+            item->number = 0;
+            return SSC_INDEX_FOUND;
+        }
+        number = LOAD(&noted->before) - 1;
     }
     return SSC_INDEX_ABSENT;
 }
@@ -158,14 +169,13 @@ static enum ssc_index_answer search_both(const struct ssc_index *index,
                                          const struct ssc_index_key *key,
                                          struct ssc_index_item *item)
 {
-    item->first = ACQUIRE(&index->added_head);
+    item->head = ACQUIRE(&index->added_head);
     enum ssc_index_answer answer = search(index, key, item);
     if (answer != SSC_INDEX_ABSENT)
         return answer;
-    item->last = ACQUIRE(&index->added_tail);
     answer = search_added(index, key, item);
     atomic_thread_fence(memory_order_acquire);
-    return LOAD(&index->added_head) == item->first ? answer : SSC_INDEX_UNSURE;
+    return LOAD(&index->added_head) == item->head ? answer : SSC_INDEX_UNSURE;
 }
 
 void ssc_index_key(const struct ssc_index *index, const sscore_key *key, struct ssc_index_key *own)

@@ -35,17 +35,32 @@ struct ssc_index_entry {
 };
 #define SSC_INDEX_ALONE (UINT32_C(1) << 31) /* no part of the stamp */
 
-#define SSC_INDEX_RETIRED 32
-#define SSC_INDEX_ADDED 32
+#define SSC_INDEX_MARKS 512
+#define SSC_INDEX_ADDED 128
+#define SSC_INDEX_RETIRED 128
 
 /* A session that was added, as long as it is not yet in the table. */
 struct ssc_index_noted {
     _Atomic uint64_t id[4];
     _Atomic uint32_t kind;
-    _Atomic uint32_t hash;
+    _Atomic uint32_t before; /* what its mark was before it was noted */
     _Atomic uint64_t ref;
     _Atomic uint64_t object;
     _Atomic int64_t expiry;
+};
+
+/* Written by the shim: see notes.h. */
+struct ssc_index_notes {
+    /*
+     * By the low bits of the hash, which note there is: one more than its number
+     * was the last with them; 0: there was none.
+     */
+    _Atomic uint32_t mark[SSC_INDEX_MARKS];
+    struct ssc_index_noted added[SSC_INDEX_ADDED];
+    struct {
+        uint64_t ref;
+        uint32_t number, expired;
+    } retired[SSC_INDEX_RETIRED];
 };
 
 struct ssc_index {
@@ -62,26 +77,22 @@ struct ssc_index {
     _Atomic int64_t earliest;  /* the least expiry; SSCORE_NEVER: there is none */
     _Atomic uint64_t capacity; /* 0: no limit */
     _Atomic uint32_t used;     /* sessions stored */
+    _Atomic uint32_t settling; /* written by the shim: a thread is at the notes that are due */
+    _Atomic(struct ssc_index_notes *) notes; /* NULL: nothing can be noted */
 
-    /* written by the shim: see notes.h */
+    /* written by the shim */
     struct {
         _Alignas(64) _Atomic uint64_t hits; /* lookups that it has answered */
         _Atomic uint64_t misses;
     } lane[SSC_LANES];
-    _Atomic uint32_t retired_tail;
+    _Alignas(64) _Atomic uint32_t retired_tail;
     _Atomic uint32_t retired_head; /* written by Go */
     _Atomic uint32_t retiring;     /* a thread is at it */
     uint32_t unused_as_well[13];
-    struct {
-        uint64_t ref;
-        uint32_t number, expired;
-    } retired[SSC_INDEX_RETIRED];
     _Alignas(64) _Atomic uint32_t added_tail;
     _Atomic uint32_t added_head; /* written by Go */
     _Atomic uint32_t adding;     /* a thread is at it */
-    uint32_t unused_too;
-    _Atomic(struct ssc_index_noted *) added; /* SSC_INDEX_ADDED of them; NULL: none can be noted */
-    uint64_t unused_at_last[5];
+    uint32_t unused_at_last[13];
 };
 
 /* A key in words, with its hash in one table. */
@@ -94,8 +105,8 @@ struct ssc_index_key {
 /* What a table has for a key, or that it has nothing. */
 struct ssc_index_item {
     sscore_ref ref;
-    uint32_t number;      /* of the entry; 0: it is among the added, from first to last */
-    uint32_t first, last; /* the notes that were looked at: the ring's head and tail */
+    uint32_t number;     /* of the entry; 0: it is among the added */
+    uint32_t head, mark; /* of the ring of the added, and the key's, when that was looked at */
 };
 
 enum ssc_index_answer {

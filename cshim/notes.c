@@ -4,8 +4,10 @@
 
 /* Looks at a thread that writes a note, which takes some ten instructions. */
 #define MAX_SPINS 100
-/* After so many notes the core is due, so that there is room while it is at them. */
-#define DUE (SSC_INDEX_ADDED / 2)
+/* For fewer sessions than these it is not worth while to note them. */
+#define MIN_ROOM 8
+/* When so many more wait than are due, it is tried again. */
+#define DUE_AGAIN 16
 
 #define LOAD(p) atomic_load_explicit(p, memory_order_relaxed)
 #define STORE(p, value) atomic_store_explicit(p, value, memory_order_relaxed)
@@ -24,71 +26,78 @@ static bool lock(_Atomic uint32_t *word)
     return true;
 }
 
-bool ssc_notes_retire(struct ssc_index *index, const struct ssc_index_item *item, bool expired)
+/* Half of the room is left while a thread is at them. If it is slow, another comes. */
+static bool due(uint32_t pending, uint32_t most)
 {
-    bool noted = false;
+    return pending >= most / 2 && (pending - most / 2) % DUE_AGAIN == 0;
+}
 
-    if (!lock(&index->retiring))
-        return false;
+enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_item *item,
+                                bool expired)
+{
+    struct ssc_index_notes *const notes = ACQUIRE(&index->notes);
+    enum ssc_noted noted = SSC_NOTED_NOT;
+
+    if (notes == NULL || !lock(&index->retiring))
+        return SSC_NOTED_NOT;
     const uint32_t tail = LOAD(&index->retired_tail);
-    if (tail - ACQUIRE(&index->retired_head) < SSC_INDEX_RETIRED) {
-        index->retired[tail % SSC_INDEX_RETIRED].ref = item->ref;
-        index->retired[tail % SSC_INDEX_RETIRED].number = item->number;
-        index->retired[tail % SSC_INDEX_RETIRED].expired = expired;
+    const uint32_t pending = tail - ACQUIRE(&index->retired_head);
+    if (pending < SSC_INDEX_RETIRED) {
+        notes->retired[tail % SSC_INDEX_RETIRED].ref = item->ref;
+        notes->retired[tail % SSC_INDEX_RETIRED].number = item->number;
+        notes->retired[tail % SSC_INDEX_RETIRED].expired = expired;
         RELEASE(&index->retired_tail, tail + 1);
-        noted = true;
+        noted = due(pending + 1, SSC_INDEX_RETIRED) ? SSC_NOTED_DUE : SSC_NOTED;
     }
     RELEASE(&index->retiring, 0);
     return noted;
 }
 
-/* Has the key been noted since it was looked for? Or taken into the table, for all we know? */
-static bool came(const struct ssc_index *index, const struct ssc_index_key *key,
-                 const struct ssc_index_item *looked, uint32_t tail)
+/* How many notes may wait for the core at a time. */
+static uint32_t room(const struct ssc_index *index, bool late)
 {
-    const struct ssc_index_noted *added = LOAD(&index->added);
+    const uint64_t capacity = LOAD(&index->capacity), used = LOAD(&index->used);
+    const uint64_t most = capacity > used ? capacity - used : 0;
 
-    if (ACQUIRE(&index->added_head) != looked->first)
-        return true;
-    for (uint32_t n = looked->last; n != tail; n++) {
-        if (LOAD(&added[n % SSC_INDEX_ADDED].hash) == key->hash)
-            return true;
-    }
-    return false;
+    if (capacity == 0 || most >= SSC_INDEX_ADDED)
+        return SSC_INDEX_ADDED;
+    return late ? SSC_NOTES_LATE : (uint32_t)most;
 }
 
-/* Is there room in the table beside `pending` that it does not yet have? */
-static bool fits(const struct ssc_index *index, uint32_t pending)
+static void write_note(struct ssc_index_noted *at, const struct ssc_index_key *key,
+                       const struct ssc_note *note)
 {
-    const uint64_t capacity = LOAD(&index->capacity);
-
-    return capacity == 0 || (uint64_t)LOAD(&index->used) + pending < capacity;
+    for (int i = 0; i < 4; i++)
+        STORE(&at->id[i], key->id[i]);
+    STORE(&at->kind, key->kind);
+    STORE(&at->ref, note->ref);
+    STORE(&at->object, note->object);
+    STORE(&at->expiry, note->expiry);
 }
 
 enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key *key,
                              const struct ssc_note *note)
 {
     enum ssc_noted noted = SSC_NOTED_NOT;
-    struct ssc_index_noted *const added = ACQUIRE(&index->added);
+    struct ssc_index_notes *const notes = ACQUIRE(&index->notes);
     struct ssc_index_item looked;
 
-    if (added == NULL || ssc_index_find(index, key, &looked) != SSC_INDEX_ABSENT ||
+    if (notes == NULL || ssc_index_find(index, key, &looked) != SSC_INDEX_ABSENT ||
         ACQUIRE(&index->space) != NULL || !lock(&index->adding))
         return SSC_NOTED_NOT;
-    const uint32_t tail = LOAD(&index->added_tail);
-    const uint32_t pending = tail - looked.first;
-    if (!came(index, key, &looked, tail) && pending < SSC_INDEX_ADDED &&
-        (note->late || fits(index, pending))) {
-        struct ssc_index_noted *at = &added[tail % SSC_INDEX_ADDED];
-        for (int i = 0; i < 4; i++)
-            STORE(&at->id[i], key->id[i]);
-        STORE(&at->kind, key->kind);
-        STORE(&at->hash, key->hash);
-        STORE(&at->ref, note->ref);
-        STORE(&at->object, note->object);
-        STORE(&at->expiry, note->expiry);
+    _Atomic uint32_t *const mark = &notes->mark[key->hash % SSC_INDEX_MARKS];
+    const uint32_t tail = LOAD(&index->added_tail), pending = tail - looked.head;
+    const uint32_t most = room(index, note->late);
+    /* Since it was looked for the key may have been noted, or taken into the table. */
+    if (ACQUIRE(&index->added_head) == looked.head && LOAD(mark) == looked.mark && pending < most &&
+        most >= MIN_ROOM) {
+        struct ssc_index_noted *at = &notes->added[tail % SSC_INDEX_ADDED];
+        STORE(&at->before, looked.mark);
+        write_note(at, key, note);
         RELEASE(&index->added_tail, tail + 1);
-        noted = pending + 1 == DUE ? SSC_NOTED_DUE : SSC_NOTED;
+        /* After that, so that who finds it can have the core take it. */
+        RELEASE(mark, tail + 1);
+        noted = due(pending + 1, most) ? SSC_NOTED_DUE : SSC_NOTED;
     }
     RELEASE(&index->adding, 0);
     return noted;

@@ -11,24 +11,26 @@
 
 #include "index.h"
 
+#define SSC_NOTES_LATE 32u
+
 /* A session as it is added: what sscore_add is told. */
 struct ssc_note {
     sscore_ref ref;
     uint64_t object;
     int64_t expiry;
-    bool late; /* the table may have too many sessions for some time */
+    bool late; /* the table may have SSC_NOTES_LATE sessions above its size for some time */
 };
 
 enum ssc_noted {
-    SSC_NOTED_NOT, /* the core has to be called: sscore_add */
+    SSC_NOTED_NOT, /* the core has to be called: sscore_add, sscore_remove */
     SSC_NOTED,
     SSC_NOTED_DUE, /* and there are so many notes that the core should be called soon */
 };
 
 /*
  * ssc_notes_add notes that a session is stored. It does not if the table or the
- * notes have the key, or may have; if the table is full, but for `late`; if other
- * processes may have its sessions; or if there is no room for the note. A key that
+ * notes have the key, or may have; if the table is full or nearly, but for `late`;
+ * if other processes may have its sessions; or if there is no room for the note. A key that
  * another thread adds to the core at the same time is the core's to sort out.
  */
 enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key *key,
@@ -36,9 +38,10 @@ enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key
 
 /*
  * ssc_notes_retire notes that the caller has closed the slot of a session that
- * is in the table. False if there is no room for the note.
+ * is in the table. It does not if there is no room for the note.
  */
-bool ssc_notes_retire(struct ssc_index *index, const struct ssc_index_item *item, bool expired);
+enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_item *item,
+                                bool expired);
 
 /*
  * ssc_notes_retired is true if the core is yet to find such a note: then what the
@@ -50,11 +53,25 @@ static inline bool ssc_notes_retired(const struct ssc_index *index)
            atomic_load_explicit(&index->retired_head, memory_order_acquire);
 }
 
-/* ssc_notes_added is true if sessions have been added of which the core does not know. */
-static inline bool ssc_notes_added(const struct ssc_index *index)
+/* ssc_notes_added is how many sessions have been added of which the core does not know. */
+static inline uint32_t ssc_notes_added(const struct ssc_index *index)
 {
-    return atomic_load_explicit(&index->added_tail, memory_order_acquire) !=
+    return atomic_load_explicit(&index->added_tail, memory_order_acquire) -
            atomic_load_explicit(&index->added_head, memory_order_acquire);
+}
+
+/*
+ * ssc_notes_settle is true if the caller is to have the core do what is due: no
+ * other thread is at it. It calls ssc_notes_settled when that is done.
+ */
+static inline bool ssc_notes_settle(struct ssc_index *index)
+{
+    return atomic_exchange_explicit(&index->settling, 1, memory_order_acquire) == 0;
+}
+
+static inline void ssc_notes_settled(struct ssc_index *index)
+{
+    atomic_store_explicit(&index->settling, 0, memory_order_release);
 }
 
 #endif

@@ -238,7 +238,17 @@ int32_t sscore_add(sscore_table table, sscore_key *key, sscore_ref ref, uint64_t
 void sscore_share(sscore_table table, sscore_key *key, int64_t now, int64_t expiry,
                   sscore_record *record);
 
-/* sscore_evict evicts what adds have left above the capacity, and fills *displaced. */
+/*
+ * sscore_settle has the table know what the shim has noted (see notes.h), some at
+ * a time, so that other threads need not wait for all of it. 1 if sscore_evict has
+ * to be called for what that displaces.
+ */
+int32_t sscore_settle(sscore_table table);
+
+/*
+ * sscore_evict has it know some, evicts what adds have left above the capacity,
+ * and fills *displaced.
+ */
 void sscore_evict(sscore_table table, sscore_displaced *displaced);
 
 /*

@@ -1,17 +1,19 @@
 /*
  * ops: what the operations of the session cache cost.
  *
- *     ops THREADS SESSIONS equal|random [MILLISECONDS [OPERATION]]
+ *     ops THREADS SESSIONS equal|random [MILLISECONDS [TURNS [OPERATION]]]
  *
  * prints, for a context that holds SESSIONS sessions, the nanoseconds that one
  * call takes in each of THREADS threads that do nothing else: add, re-add,
  * remove, hit and miss (SSL_has_matching_session_id), add at capacity, and
  * flush of expired sessions, by session. THREADS may be a list (1,2,4), measured
  * one after the other. The sessions have equal timeouts, or random ones. Each
- * operation is measured for about MILLISECONDS (200), but at least once in each
- * thread. With `add` as OPERATION, only adds, re-adds and removes are.
+ * operation is measured in TURNS (1) turns, in each for about MILLISECONDS (200),
+ * but at least once in each thread. With `add` as OPERATION, only adds, re-adds
+ * and removes are.
  *
- * Sessions lie shuffled in memory, as they do in a server that runs for long.
+ * Sessions lie shuffled in memory, as they do in a server that runs for long. The
+ * IDs that are looked up lie elsewhere: a server has them from its clients.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +21,10 @@
 #include "bench.h"
 
 #define TIMEOUT 3600
+#define SPREAD 1000000   /* of random timeouts */
 #define EXTRA_MAX 20000u /* sessions added and removed, beside those that stay */
 #define CHUNK 50u        /* most calls between two looks at the clock */
 #define THREADS_MOST 8u  /* numbers of threads in one run */
-#define REMOVE_PART 10u  /* of this many sessions one is removed by remove_some */
 
 /*
  * A pace tells a loop when its time is over, without a look at the clock after
@@ -53,16 +55,24 @@ static bool pace_goes(struct pace *pace, size_t i)
     return now < pace->until;
 }
 
+enum op { ADD, READD, REMOVE, HIT, MISS, ADD_FULL, OPS };
+static const char *const op_names[] = {"add", "re-add", "remove", "hit", "miss", "add-full"};
+
+struct sum {
+    uint64_t ns, calls;
+};
+
 struct ops {
     unsigned threads;
+    struct sum *sums; /* of each operation, with so many threads, in all turns */
     size_t sessions, extra;
-    size_t stays; /* of the sessions, those that have not been removed */
     bool random;
-    uint64_t budget; /* ns an operation */
+    uint64_t budget; /* ns an operation and turn */
     uint64_t state;
     SSL_CTX *ctx;
     SSL_SESSION **stay, **come;
-    unsigned char (*absent)[32];
+    SSL_SESSION **late; /* they expire after all others; NULL: removals need none */
+    unsigned char (*present)[32], (*absent)[32];
     /* of the phase under way */
     SSL_SESSION **first; /* `count` sessions, each thread has its part */
     size_t count;
@@ -74,7 +84,7 @@ struct ops {
 
 static long timeout_of(struct ops *ops)
 {
-    return ops->random ? (long)(TIMEOUT + bench_random(&ops->state) % 1000000) : TIMEOUT;
+    return ops->random ? (long)(TIMEOUT + bench_random(&ops->state) % SPREAD) : TIMEOUT;
 }
 
 static int by_timeout(const void *a, const void *b)
@@ -104,23 +114,23 @@ static void free_sessions(SSL_SESSION **sessions, size_t n)
 }
 
 /* Stock libssl needs time that grows with the square of the number unless they come in order. */
-static void fill(struct ops *ops)
+static void add_all(struct ops *ops, SSL_SESSION **sessions, size_t n)
 {
     if (ops->random)
-        qsort(ops->stay, ops->sessions, sizeof(SSL_SESSION *), by_timeout);
-    for (size_t i = 0; i < ops->sessions; i++) {
-        if (SSL_CTX_add_session(ops->ctx, ops->stay[i]) != 1)
+        qsort(sessions, n, sizeof(SSL_SESSION *), by_timeout);
+    for (size_t i = 0; i < n; i++) {
+        if (SSL_CTX_add_session(ops->ctx, sessions[i]) != 1)
             bench_fail("a session was not added");
     }
-    bench_shuffle(ops->stay, ops->sessions, &ops->state);
+    bench_shuffle(sessions, n, &ops->state);
 }
 
-static void report(const struct ops *ops, const char *op, uint64_t ns, uint64_t calls)
+static void report(const struct ops *ops, const char *op, const struct sum *sum)
 {
     printf("{\"bench\":\"ops\",\"op\":\"%s\",\"threads\":%u,\"sessions\":%zu,\"timeouts\":\"%s\","
            "\"calls\":%lu,\"ns\":%.2f}\n",
-           op, ops->threads, ops->sessions, ops->random ? "random" : "equal", (unsigned long)calls,
-           (double)ns * ops->threads / (double)calls);
+           op, ops->threads, ops->sessions, ops->random ? "random" : "equal",
+           (unsigned long)sum->calls, (double)sum->ns * ops->threads / (double)sum->calls);
     fflush(stdout);
 }
 
@@ -140,82 +150,73 @@ static void call_task(void *arg, unsigned number)
     ops->done[number] = i;
 }
 
-struct sum {
-    uint64_t ns, calls;
-};
-
-static void phase(struct ops *ops, struct sum *sum, int (*call)(SSL_CTX *, SSL_SESSION *),
-                  int expected, size_t limit)
+static void phase(struct ops *ops, enum op op, int (*call)(SSL_CTX *, SSL_SESSION *), int expected,
+                  size_t limit)
 {
     ops->call = call;
     ops->expected = expected;
     ops->limit = limit;
-    sum->ns += bench_threads(ops->threads, ops->ctx, call_task, ops);
+    ops->sums[op].ns += bench_threads(ops->threads, ops->ctx, call_task, ops);
     for (unsigned i = 0; i < ops->threads; i++)
-        sum->calls += ops->done[i];
+        ops->sums[op].calls += ops->done[i];
 }
 
-/*
- * Where stock libssl takes long to add a session, too few are there to be removed
- * again; then some of those that stay are.
- */
-static bool remove_apart(const struct ops *ops)
+/* What was added has to go again, however long that takes. */
+static void remove_added(struct ops *ops, size_t limit)
 {
-    return ops->random && ops->sessions >= 20000;
+    const uint64_t budget = ops->budget;
+
+    ops->budget = UINT64_MAX / 2;
+    phase(ops, REMOVE, SSL_CTX_remove_session, 1, limit);
+    ops->budget = budget;
 }
 
 static void add_and_remove(struct ops *ops)
 {
-    struct sum add = {0}, again = {0}, remove = {0};
-    const uint64_t budget = ops->budget;
-    const uint64_t until = bench_ns() + 3 * budget;
+    const uint64_t until = bench_ns() + 3 * ops->budget;
+    size_t *const added = malloc(ops->threads * sizeof *added);
 
+    if (added == NULL)
+        bench_fail("out of memory");
     ops->first = ops->come;
     ops->count = ops->extra;
     do {
-        phase(ops, &add, SSL_CTX_add_session, 1, SIZE_MAX);
+        phase(ops, ADD, SSL_CTX_add_session, 1, SIZE_MAX);
         size_t least = SIZE_MAX;
-        for (unsigned i = 0; i < ops->threads; i++)
-            least = ops->done[i] < least ? ops->done[i] : least;
-        /* What was added has to go again, however long that takes. */
-        size_t *const added = malloc(ops->threads * sizeof *added);
-        if (added == NULL)
-            bench_fail("out of memory");
-        memcpy(added, ops->done, ops->threads * sizeof *added);
-        phase(ops, &again, SSL_CTX_add_session, 0, least);
-        ops->budget = UINT64_MAX / 2;
-        phase(ops, &remove, SSL_CTX_remove_session, 1, least);
+        for (unsigned i = 0; i < ops->threads; i++) {
+            added[i] = ops->done[i];
+            least = added[i] < least ? added[i] : least;
+        }
+        phase(ops, READD, SSL_CTX_add_session, 0, least);
+        size_t first = 0;
+        if (ops->late == NULL)
+            remove_added(ops, first = least);
         const size_t share = ops->extra / ops->threads;
         for (unsigned t = 0; t < ops->threads; t++) {
-            for (size_t i = least; i < added[t]; i++)
+            for (size_t i = first; i < added[t]; i++)
                 SSL_CTX_remove_session(ops->ctx, ops->come[t * share + i]);
         }
-        free(added);
-        ops->budget = budget;
     } while (bench_ns() < until);
-    report(ops, "add", add.ns, add.calls);
-    report(ops, "re-add", again.ns, again.calls);
-    if (!remove_apart(ops))
-        report(ops, "remove", remove.ns, remove.calls);
+    free(added);
 }
 
-/* Removes some of the sessions that else stay, which are no longer looked up then. */
-static void remove_some(struct ops *ops)
+/*
+ * Where stock libssl takes long to add a session anywhere, too few are there to be
+ * removed again. At the end it is quick.
+ */
+static void remove_late(struct ops *ops)
 {
-    struct sum sum = {0};
-
-    ops->count = ops->sessions / REMOVE_PART;
-    ops->stays -= ops->count;
-    ops->first = ops->stay + ops->stays;
-    phase(ops, &sum, SSL_CTX_remove_session, 1, SIZE_MAX);
-    free_sessions(ops->first, ops->count);
-    report(ops, "remove", sum.ns, sum.calls);
+    add_all(ops, ops->late, ops->extra);
+    ops->first = ops->late;
+    ops->count = ops->extra;
+    remove_added(ops, SIZE_MAX);
+    for (size_t i = ops->extra / ops->threads * ops->threads; i < ops->extra; i++)
+        SSL_CTX_remove_session(ops->ctx, ops->late[i]);
 }
 
 struct lookup {
     struct ops *ops;
     bool present;
-    size_t *done;
 };
 
 static void lookup_task(void *arg, unsigned number)
@@ -224,35 +225,30 @@ static void lookup_task(void *arg, unsigned number)
     struct ops *ops = lookup->ops;
     SSL *ssl = SSL_new(ops->ctx);
     const uint64_t until = bench_ns() + ops->budget;
-    const size_t first = ops->stays / ops->threads * number;
-    size_t n = 0;
+    size_t which = ops->sessions / ops->threads * number, n = 0;
+    unsigned char(*const ids)[32] = lookup->present ? ops->present : ops->absent;
 
     if (ssl == NULL)
         bench_fail("SSL_new failed");
     do {
         for (unsigned i = 0; i < CHUNK; i++, n++) {
-            const size_t which = (first + n) % ops->stays;
-            const unsigned char *id = ops->absent[which];
-            unsigned len = sizeof ops->absent[which];
-            if (lookup->present)
-                id = SSL_SESSION_get_id(ops->stay[which], &len);
-            if (SSL_has_matching_session_id(ssl, id, len) != lookup->present)
+            if (SSL_has_matching_session_id(ssl, ids[which], sizeof *ids) != lookup->present)
                 bench_fail("a lookup went wrong");
+            which = which + 1 < ops->sessions ? which + 1 : 0;
         }
     } while (bench_ns() < until);
-    lookup->done[number] = n;
+    ops->done[number] = n;
     SSL_free(ssl);
 }
 
-static void look_up(struct ops *ops, const char *op, bool present)
+static void look_up(struct ops *ops, bool present)
 {
-    struct lookup lookup = {.ops = ops, .present = present, .done = ops->done};
-    const uint64_t ns = bench_threads(ops->threads, ops->ctx, lookup_task, &lookup);
-    uint64_t calls = 0;
+    struct lookup lookup = {.ops = ops, .present = present};
+    struct sum *sum = &ops->sums[present ? HIT : MISS];
 
+    sum->ns += bench_threads(ops->threads, ops->ctx, lookup_task, &lookup);
     for (unsigned i = 0; i < ops->threads; i++)
-        calls += ops->done[i];
-    report(ops, op, ns, calls);
+        sum->calls += ops->done[i];
 }
 
 /* The cache has the only reference to what it evicts, so that is freed. */
@@ -275,7 +271,7 @@ static void at_capacity_task(void *arg, unsigned number)
 
 static void at_capacity(struct ops *ops)
 {
-    struct sum sum = {0};
+    struct sum *sum = &ops->sums[ADD_FULL];
     const uint64_t until = bench_ns() + 2 * ops->budget;
 
     do {
@@ -283,11 +279,10 @@ static void at_capacity(struct ops *ops)
         for (size_t i = 0; i < ops->extra; i++)
             ops->come[i] = bench_session(&ops->state, timeout_of(ops));
         bench_shuffle(ops->come, ops->extra, &ops->state);
-        sum.ns += bench_threads(ops->threads, ops->ctx, at_capacity_task, ops);
+        sum->ns += bench_threads(ops->threads, ops->ctx, at_capacity_task, ops);
         for (unsigned i = 0; i < ops->threads; i++)
-            sum.calls += ops->done[i];
+            sum->calls += ops->done[i];
     } while (bench_ns() < until);
-    report(ops, "add-full", sum.ns, sum.calls);
 }
 
 static void flush(struct ops *ops)
@@ -296,8 +291,9 @@ static void flush(struct ops *ops)
     const uint64_t begun = bench_ns();
 
     SSL_CTX_flush_sessions(ops->ctx, (long)(time(NULL) + 100 * 365 * 86400L));
+    const struct sum sum = {bench_ns() - begun, n};
     ops->threads = 1;
-    report(ops, "flush", bench_ns() - begun, n);
+    report(ops, "flush", &sum);
     if (SSL_CTX_sess_number(ops->ctx) != 0)
         bench_fail("sessions were left by the flush");
 }
@@ -305,8 +301,9 @@ static void flush(struct ops *ops)
 static void prepare(struct ops *ops)
 {
     ops->extra = ops->sessions < EXTRA_MAX ? ops->sessions : EXTRA_MAX;
+    ops->present = malloc(ops->sessions * sizeof *ops->present);
     ops->absent = malloc(ops->sessions * sizeof *ops->absent);
-    if (ops->absent == NULL)
+    if (ops->present == NULL || ops->absent == NULL)
         bench_fail("out of memory");
     for (size_t i = 0; i < ops->sessions; i++) {
         for (size_t j = 0; j < sizeof ops->absent[i]; j += sizeof(uint64_t)) {
@@ -314,63 +311,102 @@ static void prepare(struct ops *ops)
             memcpy(ops->absent[i] + j, &word, sizeof word);
         }
     }
-    ops->stays = ops->sessions;
     ops->ctx = bench_context(0);
     ops->stay = make_sessions(ops, ops->sessions);
     ops->come = make_sessions(ops, ops->extra);
-    fill(ops);
+    if (ops->random && ops->sessions >= 20000) {
+        ops->late = make_sessions(ops, ops->extra);
+        for (size_t i = 0; i < ops->extra; i++)
+            SSL_SESSION_set_timeout(ops->late[i], SPREAD + timeout_of(ops));
+    }
+    add_all(ops, ops->stay, ops->sessions);
+    for (size_t i = 0; i < ops->sessions; i++) {
+        unsigned len;
+        memcpy(ops->present[i], SSL_SESSION_get_id(ops->stay[i], &len), sizeof ops->present[i]);
+    }
 }
 
-static void use_threads(struct ops *ops, unsigned threads)
+static void use_threads(struct ops *ops, unsigned threads, struct sum *sums)
 {
     ops->threads = threads;
+    ops->sums = sums;
     ops->done = realloc(ops->done, threads * sizeof *ops->done);
     if (ops->done == NULL)
         bench_fail("out of memory");
 }
 
+static void turn(struct ops *ops, bool only_add)
+{
+    add_and_remove(ops);
+    bench_pass();
+    if (only_add)
+        return;
+    look_up(ops, true);
+    look_up(ops, false);
+    bench_pass();
+    if (ops->late != NULL) {
+        remove_late(ops);
+        bench_pass();
+    }
+}
+
 int main(int argc, char **argv)
 {
+    static struct sum sums[THREADS_MOST][OPS];
     struct ops ops = {.state = 1};
     unsigned threads[THREADS_MOST];
 
-    if (argc < 4 || argc > 6 || (strcmp(argv[3], "equal") != 0 && strcmp(argv[3], "random") != 0) ||
-        (argc > 5 && strcmp(argv[5], "add") != 0))
-        bench_fail("usage: ops THREADS SESSIONS equal|random [MILLISECONDS [add]]");
+    if (argc < 4 || argc > 7 || (strcmp(argv[3], "equal") != 0 && strcmp(argv[3], "random") != 0) ||
+        (argc > 6 && strcmp(argv[6], "add") != 0))
+        bench_fail("usage: ops THREADS SESSIONS equal|random [MILLISECONDS [TURNS [add]]]");
     const size_t n = bench_list(argv[1], threads, THREADS_MOST);
     ops.sessions = bench_number(argv[2]);
     ops.random = strcmp(argv[3], "random") == 0;
     ops.budget = (argc > 4 ? bench_number(argv[4]) : 200) * 1000000;
+    const unsigned long turns = argc > 5 ? bench_number(argv[5]) : 1;
+    const bool only_add = argc > 6;
     for (size_t i = 0; i < n; i++) {
         if (ops.sessions < threads[i])
             bench_fail("there have to be as many sessions as threads");
     }
     prepare(&ops);
-    for (size_t i = 0; i < n; i++) {
-        use_threads(&ops, threads[i]);
-        add_and_remove(&ops);
-        if (argc > 5)
-            continue;
-        look_up(&ops, "hit", true);
-        look_up(&ops, "miss", false);
-        if (remove_apart(&ops))
-            remove_some(&ops);
+    bench_pass();
+    for (unsigned long t = 0; t < turns; t++) {
+        for (size_t i = 0; i < n; i++) {
+            use_threads(&ops, threads[i], sums[i]);
+            turn(&ops, only_add);
+        }
     }
-    free_sessions(ops.stay, ops.stays);
-    if (argc <= 5) {
+    free_sessions(ops.stay, ops.sessions);
+    if (!only_add) {
         /* What stock libssl calls a size of N is N-1 sessions. */
         SSL_CTX_sess_set_cache_size(ops.ctx, (long)SSL_CTX_sess_number(ops.ctx));
-        for (size_t i = 0; i < n; i++) {
-            use_threads(&ops, threads[i]);
-            at_capacity(&ops);
+        for (unsigned long t = 0; t < turns; t++) {
+            for (size_t i = 0; i < n; i++) {
+                use_threads(&ops, threads[i], sums[i]);
+                at_capacity(&ops);
+                bench_pass();
+            }
         }
-        flush(&ops);
     }
+    for (size_t i = 0; i < n; i++) {
+        use_threads(&ops, threads[i], sums[i]);
+        for (enum op op = 0; op < OPS; op++) {
+            if (sums[i][op].calls > 0)
+                report(&ops, op_names[op], &sums[i][op]);
+        }
+    }
+    if (!only_add)
+        flush(&ops);
     free_sessions(ops.come, ops.extra);
+    if (ops.late != NULL)
+        free_sessions(ops.late, ops.extra);
     SSL_CTX_free(ops.ctx);
     free(ops.stay);
     free(ops.come);
+    free(ops.late);
     free(ops.done);
+    free(ops.present);
     free(ops.absent);
     return 0;
 }

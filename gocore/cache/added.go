@@ -5,34 +5,40 @@ import (
 	"unsafe"
 )
 
-// fewAdds is how many sessions come by Add before C may add by itself.
-const fewAdds = 32
+// fewAdds is how many sessions come by Add before C may add and remove by itself.
+const fewAdds = 64
 
-// haveNotes lets C add sessions by itself. Without memory for that, it has to call.
+// haveNotes lets C do so. Without memory for that, it has to call.
 func (t *Table) haveNotes() {
-	added := alloc(notesSize)
-	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&t.head.Added)), added)
+	notes := alloc(notesSize)
+	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&t.head.Notes)), notes)
 }
 
-// takeAdded stores what C has added by now. What that displaces cannot be handed
-// out at once, because any method may be at it: the next Add or Evict does.
+// takeAdded stores what C has added by now, so many at most. What that displaces
+// cannot be handed out at once, because any method may be at it: the next Add or
+// Evict does.
 //
 // So a table is above its capacity for some adds. What is then evicted is what
 // would have been, had each add evicted for itself: whenever that is done, those
 // with the earliest expiry go, and never the one added last.
-func (t *Table) takeAdded() {
+func (t *Table) takeAdded(most uint32) {
 	tail := atomic.LoadUint32(&t.head.AddedTail)
+	n := t.head.AddedHead
+	end := n + min(tail-n, most)
 	// C has looked for each key in the table and among these notes. So one can be
 	// there only if it came since the notes before were taken, by a call.
 	called := t.called
-	t.fetchAdded(tail - t.head.AddedHead)
-	for n := t.head.AddedHead; n != tail; n++ {
-		t.takeNoted(&t.head.Added[n%AddedRoom], called)
+	for n != end {
+		chunk := n + min(end-n, fetchMost)
+		t.fetchAdded(chunk - n)
+		for ; n != chunk; n++ {
+			t.takeNoted(&t.head.Notes.Added[n%AddedRoom], called)
+		}
 	}
-	t.called = false
+	t.called = called && end != tail
 	t.late = t.late || t.head.Capacity > 0 && uint64(t.head.Used) > t.head.Capacity
 	// From here on C overwrites the notes, and finds the sessions in the table.
-	atomic.StoreUint32(&t.head.AddedHead, tail)
+	atomic.StoreUint32(&t.head.AddedHead, end)
 }
 
 // fetchAdded has the memory of the entries that so many sessions will get come
@@ -50,8 +56,9 @@ func (t *Table) fetchAdded(sessions uint32) {
 }
 
 func (t *Table) takeNoted(a *Noted, maybeTwice bool) {
+	hash := a.Key.hash(&t.seeds)
 	if maybeTwice {
-		if i := t.find(&a.Key, a.Hash); i != none {
+		if i := t.find(&a.Key, hash); i != none {
 			t.takeTwice(i, a)
 			return
 		}
@@ -61,7 +68,7 @@ func (t *Table) takeNoted(a *Noted, maybeTwice bool) {
 		t.owed = append(t.owed, a.Ref)
 		return
 	}
-	t.store(&a.Key, a.Hash, a.Ref, a.Object, a.Expiry, t.stampOfAdded(a.Key))
+	t.store(&a.Key, hash, a.Ref, a.Object, a.Expiry, t.stampOfAdded(a.Key))
 	t.tally.noted()
 }
 

@@ -13,14 +13,14 @@ import (
 // there is no room. Whether the key is stored already C has to look first.
 func note(table *Table, n uint32, object Object, ref Ref, expiry int64) bool {
 	h := table.head
-	if h.Added == nil {
+	if h.Notes == nil {
 		table.haveNotes()
 	}
 	if atomic.LoadUint32(&h.AddedTail)-atomic.LoadUint32(&h.AddedHead) == AddedRoom {
 		return false
 	}
 	k := numbered(n)
-	h.Added[h.AddedTail%AddedRoom] = Noted{Key: k, Hash: k.hash(&table.seeds), Ref: ref, Object: object, Expiry: expiry}
+	h.Notes.Added[h.AddedTail%AddedRoom] = Noted{Key: k, Ref: ref, Object: object, Expiry: expiry}
 	atomic.AddUint64(&table.tally.sum.Adds, 1)
 	atomic.AddUint64(&table.tally.sum.Entries, 1)
 	atomic.AddUint32(&h.AddedTail, 1)
@@ -29,7 +29,8 @@ func note(table *Table, n uint32, object Object, ref Ref, expiry int64) bool {
 
 // settle is what C does now and then: it takes out what is above the capacity.
 func settle(table *Table) (evicted, displaced []Ref) {
-	buf := make([]Ref, 4)
+	buf := make([]Ref, some+4)
+	table.Len()
 	for {
 		replaced, n, more := table.Evict(buf)
 		evicted = append(evicted, buf[:n]...)
@@ -277,19 +278,51 @@ func TestTable_Added_Concurrent(t *testing.T) {
 	checkTable(t, table)
 }
 
+// Settle takes some at a time. That a call has stored the key of a note holds for
+// the later ones too.
+func TestTable_Settle(t *testing.T) {
+	var totals Counters
+	table := newTable(t, Options{Totals: &totals})
+	put(t, table, 1, 5)
+	for n := uint32(2); n <= 2*some; n++ {
+		require.True(t, note(table, n, Object(n), Ref(n), 5))
+	}
+	require.True(t, note(table, 1, 1000, 1000, 5))
+	require.True(t, retire(table, numberOf(table, numbered(1)), 1, false))
+	more, _ := table.settleSome()
+	require.True(t, more)
+	require.Equal(t, uint32(some), table.added())
+	require.Zero(t, table.retired())
+	require.False(t, table.Settle(), "the one that it would displace was retired")
+	require.Less(t, table.added(), uint32(some))
+
+	put(t, table, 500, 5)
+	for n := uint32(501); n < 500+2*some; n++ {
+		require.True(t, note(table, n, Object(n), Ref(n), 5))
+	}
+	require.True(t, note(table, 500, 1000, 1001, 5))
+	require.True(t, table.Settle(), "one is displaced")
+	evicted, displaced := settle(table)
+	require.Empty(t, evicted)
+	require.Equal(t, []Ref{500}, displaced)
+	require.Equal(t, uint64(4*some), table.Len())
+	require.Equal(t, table.Counters(), totals)
+	checkTable(t, table)
+}
+
 // contains is what C finds by itself: the table, or a note.
 func (t *Table) contains(k Key) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for n := t.head.AddedHead; n != atomic.LoadUint32(&t.head.AddedTail); n++ {
-		if t.head.Added[n%AddedRoom].Key == k {
+		if t.head.Notes.Added[n%AddedRoom].Key == k {
 			return true
 		}
 	}
 	return t.find(&k, k.hash(&t.seeds)) != none
 }
 
-// What C has added is taken in 16 at a time, and retired again 32 at a time.
+// What C has added is taken in 64 at a time, and retired again 128 at a time.
 func BenchmarkTable_Noted(b *testing.B) {
 	table := newTable(b, Options{})
 	for n := range uint32(20_000) {

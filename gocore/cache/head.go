@@ -33,28 +33,27 @@ type Head struct {
 	Earliest int64
 	Capacity uint64 // sessions that the table holds, 0 for no limit
 	Used     uint32 // sessions stored
-	_        [11]uint32
+	Settling uint32 // C's: a thread is at the notes
+	Notes    *Notes // nil: C has to call
+	_        [8]uint32
 
 	// Lanes count the lookups that C has answered, beside the table's.
 	Lanes [Lanes]Lane
 
-	// Retired is a ring of sessions that C took out of service: C adds at
-	// RetiredTail, the table removes what is before it, at RetiredHead.
+	// The ring of sessions that C took out of service: C adds at RetiredTail, the
+	// table removes what is before it, at RetiredHead.
 	RetiredTail uint32
 	RetiredHead uint32
 	Retiring    uint32 // C's: a thread is adding
 	_           [13]uint32
-	Retired     [RetiredRoom]Retired
 
-	// Added is a ring of sessions that C has stored, and that the table takes in
-	// when it is used next: C adds at AddedTail, the table takes what is before
-	// it, at AddedHead.
+	// The ring of sessions that C has stored, and that the table takes in when it
+	// is used next: C adds at AddedTail, the table takes what is before it, at
+	// AddedHead.
 	AddedTail uint32
 	AddedHead uint32
 	Adding    uint32 // C's: a thread is adding
-	_         uint32
-	Added     *Notes // nil: C has to call
-	_         [5]uint64
+	_         [13]uint32
 }
 
 // Lanes is in how many lines of memory C counts, so that its threads need not
@@ -67,31 +66,39 @@ type Lane struct {
 	_            [6]uint64
 }
 
+// Notes are what C has done by itself and the table does not know yet. A table
+// has them once it has had some sessions: a process may have thousands of contexts
+// that cache little.
+type Notes struct {
+	Marks   [Marks]uint32 // C's: it finds the added by them
+	Added   [AddedRoom]Noted
+	Retired [RetiredRoom]Retired
+}
+
+// Marks is how many there are, a power of two.
+const Marks = 512
+
+// AddedRoom is how many sessions C stores before it has to call.
+const AddedRoom = 128
+
 // RetiredRoom is how many sessions C takes out of service before it has to call.
-const RetiredRoom = 32
+const RetiredRoom = 128
+
+// Noted is a session that is stored, but not yet in the table. C has found none
+// with its key there.
+type Noted struct {
+	Key    Key
+	Before uint32 // C's: of the marks
+	Ref    Ref
+	Object Object
+	Expiry int64
+}
 
 // Retired is a session that nobody will be given again. Its entry is to go.
 type Retired struct {
 	Ref     Ref
 	Number  uint32 // of the entry
 	Expired uint32 // 1: it had expired
-}
-
-// AddedRoom is how many sessions C stores before it has to call.
-const AddedRoom = 32
-
-// Notes is the ring of these, which a table has once it has had some sessions:
-// a process may have thousands of contexts that cache little.
-type Notes [AddedRoom]Noted
-
-// Noted is a session that is stored, but not yet in the table. C has found none
-// with its key there.
-type Noted struct {
-	Key    Key
-	Hash   uint32 // of the key
-	Ref    Ref
-	Object Object
-	Expiry int64
 }
 
 // Words is how many items a line has.
@@ -132,8 +139,8 @@ func newHead() *Head {
 }
 
 func (h *Head) release() {
-	if h.Added != nil {
-		offheap.Free(unsafe.Pointer(h.Added), notesSize)
+	if h.Notes != nil {
+		offheap.Free(unsafe.Pointer(h.Notes), notesSize)
 	}
 	offheap.Free(unsafe.Pointer(h), headSize)
 }

@@ -129,7 +129,7 @@ func (m *model) remove(k Key, object Object, now int64) (Ref, bool) {
 	if e == nil || object != 0 && e.object != object {
 		return 0, false
 	}
-	if object == 0 && now > e.expiry {
+	if now > e.expiry {
 		m.counters.Expired++
 	} else {
 		m.counters.Removed++

@@ -9,46 +9,106 @@ func (t *Table) enter() {
 	if t.closed {
 		return
 	}
-	if atomic.LoadUint32(&t.head.RetiredTail) != t.head.RetiredHead {
-		t.takeRetired()
+	if t.retired() > 0 {
+		t.takeRetired(RetiredRoom)
 	}
-	if atomic.LoadUint32(&t.head.AddedTail) != t.head.AddedHead {
-		t.takeAdded()
+	if t.added() > 0 {
+		t.takeAdded(AddedRoom)
 	}
 }
 
-func (t *Table) takeRetired() {
+// retired and added are how many notes there are.
+func (t *Table) retired() uint32 {
+	return atomic.LoadUint32(&t.head.RetiredTail) - t.head.RetiredHead
+}
+
+func (t *Table) added() uint32 {
+	return atomic.LoadUint32(&t.head.AddedTail) - t.head.AddedHead
+}
+
+// some is how many notes of a kind are taken under the lock at a time where nobody
+// waits for all of them.
+const some = 16
+
+// Settle does what C has noted, some of it at a time, so that others need not
+// wait for all of it. What comes meanwhile it leaves to them. It tells whether
+// Evict has something to hand out.
+func (t *Table) Settle() (displaces bool) {
+	more := true
+	for n := 0; more && n < max(AddedRoom, RetiredRoom); n += some {
+		if n > 0 {
+			t.mu.giveWay()
+		}
+		more, displaces = t.settleSome()
+	}
+	return displaces
+}
+
+// settleSome tells too whether more is left than who enters next can do.
+func (t *Table) settleSome() (more, displaces bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false, false
+	}
+	t.takeSome()
+	return t.retired() >= some || t.added() >= some, t.late || len(t.owed) > 0
+}
+
+func (t *Table) takeSome() {
+	if t.retired() > 0 {
+		t.takeRetired(some)
+	}
+	if t.added() > 0 {
+		t.takeAdded(some)
+	}
+}
+
+// takeRetired takes out what C has retired by now, so many at most.
+func (t *Table) takeRetired(most uint32) {
 	tail := atomic.LoadUint32(&t.head.RetiredTail)
-	t.fetchRetired(tail)
-	for n := t.head.RetiredHead; n != tail; n++ {
-		r := &t.head.Retired[n%RetiredRoom]
-		e := t.entries.at(r.Number)
-		// Another thread may have been handed the reference in the meantime.
-		stored := e.Sequence != 0 && e.Ref == r.Ref
-		t.tally.retired(r.Expired != 0, stored)
-		if stored {
-			t.take(r.Number, e.Key.hash(&t.seeds))
+	n := t.head.RetiredHead
+	end := n + min(tail-n, most)
+	for n != end {
+		chunk := n + min(end-n, fetchMost)
+		t.fetchRetired(n, chunk)
+		for ; n != chunk; n++ {
+			t.takeOneRetired(&t.head.Notes.Retired[n%RetiredRoom])
 		}
 	}
-	atomic.StoreUint32(&t.head.RetiredHead, tail)
+	atomic.StoreUint32(&t.head.RetiredHead, end)
+}
+
+func (t *Table) takeOneRetired(r *Retired) {
+	e := t.entries.at(r.Number)
+	// Another thread may have been handed the reference in the meantime.
+	stored := e.Sequence != 0 && e.Ref == r.Ref
+	t.tally.retired(r.Expired != 0, stored)
+	if stored {
+		t.take(r.Number, e.Key.hash(&t.seeds))
+	}
 }
 
 // worthFetching is the number of sessions from which on their entries and places
-// are mostly out of the nearer caches of the processor.
-const worthFetching = 4096
+// are mostly out of the nearer caches of the processor; fetchMost, for how many
+// there is room in the nearest.
+const (
+	worthFetching = 4096
+	fetchMost     = 32
+)
 
-// fetchRetired has what takes out the retired come from memory: that of all of
+// fetchRetired has what takes out the retired come from memory: that of many of
 // them at once, where they would wait for one thing after the other.
-func (t *Table) fetchRetired(tail uint32) {
+func (t *Table) fetchRetired(from, to uint32) {
 	if t.head.Used < worthFetching {
 		return
 	}
 	fetched := t.fetched
-	for n := t.head.RetiredHead; n != tail; n++ {
-		fetched ^= t.order.places.at(t.head.Retired[n%RetiredRoom].Number).bucket
+	for n := from; n != to; n++ {
+		fetched ^= t.order.places.at(t.head.Notes.Retired[n%RetiredRoom].Number).bucket
 	}
-	for n := t.head.RetiredHead; n != tail; n++ {
-		fetched ^= t.order.fetch(t.head.Retired[n%RetiredRoom].Number)
+	for n := from; n != to; n++ {
+		fetched ^= t.order.fetch(t.head.Notes.Retired[n%RetiredRoom].Number)
 	}
 	t.fetched = fetched
 }

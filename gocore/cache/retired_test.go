@@ -13,6 +13,9 @@ import (
 // if there is no room for the note.
 func retire(table *Table, number uint32, ref Ref, expired bool) bool {
 	h := table.head
+	if h.Notes == nil {
+		table.haveNotes()
+	}
 	if atomic.LoadUint32(&h.RetiredTail)-atomic.LoadUint32(&h.RetiredHead) == RetiredRoom {
 		return false
 	}
@@ -22,7 +25,7 @@ func retire(table *Table, number uint32, ref Ref, expired bool) bool {
 		sum = &table.tally.sum.Expired
 		note.Expired = 1
 	}
-	h.Retired[h.RetiredTail%RetiredRoom] = note
+	h.Notes.Retired[h.RetiredTail%RetiredRoom] = note
 	atomic.AddUint64(sum, 1)
 	atomic.AddUint64(&table.tally.sum.Entries, ^uint64(0))
 	atomic.AddUint32(&h.RetiredTail, 1)
@@ -106,7 +109,8 @@ func TestTable_Retired_Many(t *testing.T) {
 	table.head.RetiredTail = 1<<32 - 100
 	table.head.RetiredHead = table.head.RetiredTail
 	var noted, full uint64
-	for n := uint32(1); n <= 1000; n++ {
+	const more = RetiredRoom + 18 // than there is room for
+	for n := uint32(1); n <= 10*2*more; n++ {
 		put(t, table, n, 5)
 		for range n % 40 {
 			put(t, table, n+10_000, 5)
@@ -116,10 +120,10 @@ func TestTable_Retired_Many(t *testing.T) {
 			}
 			table.Len()
 		}
-		if n%100 != 0 {
+		if n%(2*more) != 0 {
 			continue
 		}
-		for i := n - 50; i < n; i++ {
+		for i := n - more; i < n; i++ {
 			if retire(table, numberOf(table, numbered(i)), Ref(i), false) {
 				noted++
 			} else {
@@ -127,7 +131,7 @@ func TestTable_Retired_Many(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, uint64(10*(50-RetiredRoom)), full)
+	require.Equal(t, uint64(10*(more-RetiredRoom)), full)
 	c := table.Counters()
 	require.Equal(t, noted, c.Removed+c.Expired)
 	require.Equal(t, c, totals)

@@ -194,21 +194,25 @@ func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp ui
 	}
 	t.store(&k, hash, ref, object, expiry, stamp&^alone)
 	t.tally.added()
-	if t.head.Added == nil && t.sequence > fewAdds {
+	if t.head.Notes == nil && t.sequence > fewAdds {
 		t.haveNotes()
 	}
 	replaced, owed := t.handOut()
 	return Added, replaced, n, more || owed
 }
 
-// Evict goes on with what an Add left above the capacity, or C: n references are
-// stored in evicted, and more tells that it has to be called again. The session
-// that was added last is not evicted. A reference in replaced was displaced by
-// what C has added.
+// Evict goes on with what an Add left above the capacity, or C, of whose notes it
+// takes some: n references are stored in evicted, and more tells that it has to be
+// called again. The session that was added last is not evicted. A reference in
+// replaced was displaced by what C has added.
 func (t *Table) Evict(evicted []Ref) (replaced Ref, n int, more bool) {
-	t.enter()
+	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.late && !t.closed {
+	if t.closed {
+		return 0, 0, false
+	}
+	t.takeSome()
+	if t.late {
 		n, more = t.evict(t.head.Capacity, evicted)
 	}
 	replaced, owed := t.handOut()
@@ -216,8 +220,7 @@ func (t *Table) Evict(evicted []Ref) (replaced Ref, n int, more bool) {
 }
 
 // Remove takes a session out and hands out its reference. If object is not 0,
-// only that very object is taken. A session that had expired counts as Expired,
-// unless the caller asked for the object.
+// only that very object is taken. A session that had expired counts as Expired.
 func (t *Table) Remove(k Key, object Object, now int64) (Ref, bool) {
 	hash := k.hash(&t.seeds)
 	t.enter()
@@ -226,7 +229,7 @@ func (t *Table) Remove(k Key, object Object, now int64) (Ref, bool) {
 	if i == none || object != 0 && t.entries.at(i).Object != object {
 		return 0, false
 	}
-	if object == 0 && now > t.order.expiry(i) {
+	if now > t.order.expiry(i) {
 		t.tally.expired()
 	} else {
 		t.tally.removed()

@@ -1,7 +1,8 @@
 /*
- * snapshot FILE: reads what a table of the core has outside its heap, the head
- * and then each chunk, and keys from the standard input. Writes for each key its
- * hash with the table's seeds, its spread, and what ssc_index_find says.
+ * snapshot FILE: reads what a table of the core has outside its heap, the head,
+ * then each chunk, and the notes if there are any, and keys from the standard
+ * input. Writes for each key its hash with the table's seeds, its spread, and what
+ * ssc_index_find says.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,12 @@ int main(int argc, char **argv)
     for (int i = 0; i < SSC_INDEX_CHUNKS; i++)
         head.entry_chunks[i] =
             read_chunk(file, head.entry_chunks[i], i, sizeof(struct ssc_index_entry));
+    struct ssc_index_notes *notes = head.notes;
+    if (notes != NULL) {
+        need(posix_memalign((void **)&notes, 64, sizeof *notes) == 0, "no memory");
+        need(fread(notes, sizeof *notes, 1, file) == 1, "the file is too short");
+        head.notes = notes;
+    }
     need(fgetc(file) == EOF, "the file is too long");
     fclose(file);
     while (fread(&key, sizeof key, 1, stdin) == 1) {

@@ -12,6 +12,11 @@
 
 static void before_load(void);
 #undef atomic_load_explicit
+/* Fewer notes, or there would be too many moments, and marks that they have in common. */
+#undef SSC_INDEX_ADDED
+#define SSC_INDEX_ADDED 8
+#undef SSC_INDEX_MARKS
+#define SSC_INDEX_MARKS 2
 #define atomic_load_explicit(p, order) (before_load(), __atomic_load_n(p, order))
 #include "index.c"
 
@@ -20,7 +25,7 @@ static void before_load(void);
 
 static struct world {
     struct ssc_index index;
-    struct ssc_index_noted added[SSC_INDEX_ADDED];
+    struct ssc_index_notes notes;
     struct ssc_index_line own[LINES], overflow[LINES];
     struct ssc_index_entry entries[LINES];
     uint32_t used_overflow, used_entries, freed[LINES], free;
@@ -159,15 +164,16 @@ static void replace(int n, uint64_t ref)
 static void note(int n, uint64_t ref)
 {
     const uint32_t tail = now.index.added_tail;
-    struct ssc_index_noted *at = &now.added[tail % SSC_INDEX_ADDED];
+    struct ssc_index_noted *at = &now.notes.added[tail % SSC_INDEX_ADDED];
     const struct ssc_index_key key = own_key_of(n);
 
     for (int i = 0; i < 4; i++)
         write64(&at->id[i], key.id[i]);
+    write32(&at->before, now.notes.mark[key.hash % SSC_INDEX_MARKS]);
     write32(&at->kind, key.kind);
-    write32(&at->hash, key.hash);
     write64(&at->ref, ref);
     write32(&now.index.added_tail, tail + 1);
+    write32(&now.notes.mark[key.hash % SSC_INDEX_MARKS], tail + 1);
 }
 
 /* As many as the ring has room for, of other keys. */
@@ -181,7 +187,7 @@ static void note_round(int n)
 static void take_noted(void)
 {
     for (uint32_t i = now.index.added_head; i != now.index.added_tail; i++) {
-        const struct ssc_index_noted *noted = &now.added[i % SSC_INDEX_ADDED];
+        const struct ssc_index_noted *noted = &now.notes.added[i % SSC_INDEX_ADDED];
         add((int)(noted->id[3] >> 56), noted->ref);
     }
     write32(&now.index.added_head, now.index.added_tail);
@@ -302,7 +308,7 @@ static void begin(uint32_t lines, int others, bool with)
     now.index.line_chunks[0] = now.own;
     now.index.overflow_chunks[0] = now.overflow;
     now.index.entry_chunks[0] = now.entries;
-    now.index.added = now.added;
+    now.index.notes = &now.notes;
     for (int n = 2; others > 0; n++) {
         if (line_at(hash_of(n)) != line_at(hash_of(1)))
             continue;

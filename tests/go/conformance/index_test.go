@@ -70,6 +70,9 @@ func ask(t *testing.T, program string, table *cache.Table, keys []cache.Key) []a
 	chunks(head.LineChunks[:], unsafe.Sizeof(cache.Line{}))
 	chunks(head.OverflowChunks[:], unsafe.Sizeof(cache.Line{}))
 	chunks(head.EntryChunks[:], unsafe.Sizeof(cache.Entry{}))
+	if head.Notes != nil {
+		write(unsafe.Pointer(head.Notes), unsafe.Sizeof(*head.Notes))
+	}
 	file := filepath.Join(t.TempDir(), "table")
 	require.NoError(t, os.WriteFile(file, dump.Bytes(), 0o600))
 

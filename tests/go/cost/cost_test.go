@@ -29,10 +29,10 @@ const (
 	// own are the crossings of a lookup that the process's own table answers, with
 	// a session or without.
 	own = 0
-	// removed and added are those of a removal and an add that only the own table
-	// has to know of: they are noted, and the core is told of many at once.
-	removed = 1. / 32
-	added   = 1. / 16
+	// noted are those of a removal or an add that only the own table has to know of:
+	// the core is told of many at once. Late are those of an add to a full table.
+	noted = 1. / 64
+	late  = 1. / 16
 )
 
 // operation is what one operation may cost.
@@ -49,18 +49,18 @@ type crossings map[string]float64
 
 // operations are those of a process that shares its sessions with no other.
 var operations = []operation{
-	{name: "add", crossings: crossings{"sscore_evict": added}},
+	{name: "add", crossings: crossings{"sscore_settle": noted}},
 	{name: "re-add", crossings: crossings{"sscore_add": 1}},
 	{name: "hit", crossings: crossings{"sscore_contains": own}},
 	{name: "miss", crossings: crossings{"sscore_contains": own}},
 	{name: "set-timeout", crossings: crossings{"sscore_touch": 1}},
-	{name: "remove", crossings: crossings{"sscore_remove": removed}},
-	{name: "add-full", crossings: crossings{"sscore_evict": added}},
-	{name: "full-tls12", inside: true, crossings: crossings{"sscore_evict": added}},
+	{name: "remove", crossings: crossings{"sscore_settle": noted}},
+	{name: "add-full", crossings: crossings{"sscore_evict": late}},
+	{name: "full-tls12", inside: true, crossings: crossings{"sscore_settle": noted}},
 	{name: "resumed-tls12", inside: true, crossings: crossings{"sscore_lookup": own}},
 	// There are two tickets after a full handshake, and one after a resumption.
-	{name: "full-tls13", inside: true, crossings: crossings{"sscore_evict": 2 * added}},
-	{name: "resumed-tls13", inside: true, crossings: crossings{"sscore_lookup": own, "sscore_evict": added}},
+	{name: "full-tls13", inside: true, crossings: crossings{"sscore_settle": 2 * noted}},
+	{name: "resumed-tls13", inside: true, crossings: crossings{"sscore_lookup": own, "sscore_settle": noted}},
 }
 
 // sharedOperations are those of a worker: what its table does not have, the
