@@ -13,6 +13,10 @@
  * with nothing: the fields quiet_*, whose worst shows how long the machine alone
  * keeps a thread from running.
  *
+ * A call may be slow because the thread waits for another one, which is what the
+ * fields waited_* are about, or because the machine does not run it. The kernel
+ * tells them apart: who waits gives the processor away by itself.
+ *
  * The percentiles count calls. A thread that is kept waiting makes few of them,
  * so that its worst wait, and how many calls it made, tell more. Where it waits is
  * chance: worst_ns is the worst of all three calls.
@@ -20,6 +24,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <string.h>
 #include <time.h>
 
@@ -30,6 +35,7 @@
 #define POOL 1024u                 /* sessions of the second thread; half of them are cached */
 #define QUIET 300000000u           /* ns that its loop runs without a flush */
 #define FLUSHES_WITHOUT 100000000u /* ns of flushes that find nothing; one is too short */
+#define SLOW 20000u                /* ns of a call from which it is asked what it waited for */
 
 enum phase { BEFORE, DURING, AFTER };
 
@@ -40,6 +46,8 @@ struct second {
     size_t turn; /* pool[turn] is added next; the half after it is cached */
     _Atomic enum phase phase;
     struct histogram add, lookup, remove;
+    struct histogram waited; /* slow calls that have waited for another thread */
+    long switches;           /* how often the thread has given its processor away by itself */
 };
 
 static SSL_CTX *fill(size_t sessions, size_t expired, bool shuffled, uint64_t *state)
@@ -65,10 +73,27 @@ static SSL_CTX *fill(size_t sessions, size_t expired, bool shuffled, uint64_t *s
     return ctx;
 }
 
-/*
- * A call counts if a part of it was done during the phase. Stores how long it
- * took and the phase at its end.
- */
+static long switches(void)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_THREAD, &usage) != 0)
+        bench_fail("what the thread did cannot be read");
+    return usage.ru_nvcsw;
+}
+
+static void note(struct second *second, struct histogram *histogram, uint64_t ns)
+{
+    histogram_note(histogram, ns);
+    if (ns < SLOW)
+        return;
+    const long now = switches();
+    if (now != second->switches)
+        histogram_note(&second->waited, ns);
+    second->switches = now;
+}
+
+/* A call counts if a part of it was done during the phase. */
 #define TIMED(second, histogram, call, expected)                                                   \
     do {                                                                                           \
         const enum phase first = atomic_load(&(second)->phase);                                    \
@@ -78,13 +103,14 @@ static SSL_CTX *fill(size_t sessions, size_t expired, bool shuffled, uint64_t *s
         if (result != (expected))                                                                  \
             bench_fail("%s: %d", #call, result);                                                   \
         if (first != AFTER && atomic_load(&(second)->phase) != BEFORE)                             \
-            histogram_note(histogram, ended - begun);                                              \
+            note(second, histogram, ended - begun);                                                \
     } while (0)
 
 static void *loop(void *arg)
 {
     struct second *second = arg;
 
+    second->switches = switches();
     while (atomic_load(&second->phase) != AFTER) {
         SSL_SESSION *const added = second->pool[second->turn];
         SSL_SESSION *const oldest = second->pool[(second->turn + POOL / 2) % POOL];
@@ -107,6 +133,7 @@ static uint64_t beside(struct second *second, void (*busy)(void *arg), void *arg
     memset(&second->add, 0, sizeof second->add);
     memset(&second->lookup, 0, sizeof second->lookup);
     memset(&second->remove, 0, sizeof second->remove);
+    memset(&second->waited, 0, sizeof second->waited);
     atomic_store(&second->phase, BEFORE);
     if (pthread_create(&thread, NULL, loop, second) != 0)
         bench_fail("no thread could be made");
@@ -174,6 +201,8 @@ static void print_times(const struct second *second, const char *prefix)
     histogram_print(&second->lookup, name);
     snprintf(name, sizeof name, "%sremove", prefix);
     histogram_print(&second->remove, name);
+    printf(",\"%swaited_calls\":%lu,\"%swaited_worst_ns\":%lu", prefix,
+           (unsigned long)second->waited.calls, prefix, (unsigned long)second->waited.worst);
 }
 
 int main(int argc, char **argv)

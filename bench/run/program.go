@@ -45,6 +45,7 @@ var parameters = map[string][]string{
 	"flush":     {"sessions", "expired", "memory"},
 	"handshake": {"protocol", "cache", "threads", "sessions"},
 	"memory":    {"sessions", "timeouts"},
+	"start":     {"processes"},
 }
 
 // runner runs programs. A test has its own start and now.

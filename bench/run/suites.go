@@ -42,6 +42,7 @@ var suites = []suite{
 	{"flush", runFlush, withStock, []form{flushForm}, []plotting{flushPlot}},
 	{"handshake", runHandshake, withAll, []form{handshakeForm}, []plotting{handshakePlot}},
 	{"memory", runMemory, withStock, []form{memoryForm}, nil},
+	{"start", runStart, withStock, []form{startForm}, nil},
 	{"servers", runServers, withStockEach, []form{serversForm, workersForm}, []plotting{serversPlot}},
 }
 
@@ -152,7 +153,8 @@ var flushForm = form{
 	columns: []column{{"sessions", "sessions"}, {"memory", "in memory"}, {"expired", "expired"}},
 	figures: []figure{
 		{"flush_ns", "flush"}, {"flushed_session_ns", "flush, by session flushed"},
-		{"worst_ns", "any call of the thread, worst"}, {"quiet_worst_ns", "the same without a flush"},
+		{"waited_worst_ns", "worst call that waited for another thread"},
+		{"worst_ns", "worst call, also if the machine did not run it"}, {"quiet_worst_ns", "the same without a flush"},
 		{"add_worst_ns", "add, worst"}, {"add_p999_ns", "add, p99.9"}, {"add_p50_ns", "add, p50"},
 		{"lookup_worst_ns", "lookup, worst"}, {"lookup_p999_ns", "lookup, p99.9"}, {"lookup_p50_ns", "lookup, p50"},
 		{"quiet_lookup_p999_ns", "lookup without a flush, p99.9"},
@@ -208,5 +210,23 @@ var memoryForm = form{
 	figures: []figure{
 		{"session_bytes", "resident, by session"}, {"flushed_session_bytes", "the same after a flush"},
 		{"start_bytes", "resident, once"}, {"first_session_ns", "first session"},
+	},
+}
+
+func runStart(ctx context.Context, r runner) ([]measure.Measurement, error) {
+	rounds, within := 3, 20*time.Second
+	if r.quick {
+		rounds, within = 1, 5*time.Second
+	}
+	return r.turns(ctx, within, []configuration{both("start", rounds, "40")})
+}
+
+var startForm = form{
+	section: "start", title: "The first session of a process, and the second",
+	columns: []column{{"processes", "processes"}},
+	figures: []figure{
+		{"first_ns", "first, median"}, {"first_quarter_ns", "first, quickest quarter"},
+		{"first_three_quarters_ns", "first, three quarters"}, {"first_cpu_ns", "first, processor time of all threads"},
+		{"first_faults", "first, page faults"}, {"second_ns", "second, median"},
 	},
 }
