@@ -89,24 +89,25 @@ var (
 const million = 1000000
 
 func runOps(ctx context.Context, r runner) ([]measure.Measurement, error) {
-	// Many short rounds: what the machine does beside lasts for seconds.
-	number, milliseconds, rounds, within := "1,2,4", "35", 14, 230*time.Second
+	number, milliseconds, turns, rounds, within := "1,2,4", "15", "4", 6, 230*time.Second
 	points := curveSizes
 	if r.quick {
-		number, milliseconds, rounds, within = "1,2", "40", 2, 25*time.Second
+		number, milliseconds, turns, rounds, within = "1,2", "10", "4", 2, 25*time.Second
 		points = []int{5000}
 	}
 	var configurations []configuration
 	for _, timeouts := range []string{"equal", "random"} {
 		for _, size := range opsSizes {
-			configurations = append(configurations, both("ops", rounds, number, fmt.Sprint(size), timeouts, milliseconds))
+			configurations = append(configurations,
+				both("ops", rounds, number, fmt.Sprint(size), timeouts, milliseconds, turns))
 		}
 		if !r.quick {
-			configurations = append(configurations, both("ops", 2, number, fmt.Sprint(million), timeouts, "80"))
+			configurations = append(configurations, both("ops", 2, number, fmt.Sprint(million), timeouts, "40", "2"))
 		}
 	}
 	for _, size := range points {
-		configurations = append(configurations, both("ops", min(rounds, 3), "1", fmt.Sprint(size), "random", milliseconds, "add"))
+		configurations = append(configurations,
+			both("ops", min(rounds, 3), "1", fmt.Sprint(size), "random", milliseconds, turns, "add"))
 	}
 	return r.turns(ctx, within, configurations)
 }
@@ -162,18 +163,17 @@ var flushForm = form{
 }
 
 func runHandshake(ctx context.Context, r runner) ([]measure.Measurement, error) {
-	// Many short rounds: what the machine does beside lasts for seconds.
-	size, milliseconds, rounds, within := "10000", "120", 25, 120*time.Second
+	size, milliseconds, turns, rounds, within := "10000", "15", "60", 5, 130*time.Second
 	if r.quick {
-		size, milliseconds, rounds, within = "2000", "120", 6, 30*time.Second
+		size, milliseconds, turns, rounds, within = "2000", "15", "20", 3, 30*time.Second
 	}
 	var configurations []configuration
 	for _, protocol := range []string{"tls12", "tls13"} {
-		internal := []string{protocol, "internal", "1,2", size, milliseconds}
+		internal := []string{protocol, "internal", "1,2", size, milliseconds, turns}
 		configurations = append(configurations, configuration{"handshake", rounds, []side{
 			{measure.Stock, false, internal},
 			{measure.Library, true, internal},
-			{external, false, []string{protocol, "external", "1,2", size, milliseconds}},
+			{external, false, []string{protocol, "external", "1,2", size, milliseconds, turns}},
 		}})
 	}
 	return r.turns(ctx, within, configurations)

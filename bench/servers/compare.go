@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/libsesscache/libsesscache/bench/measure"
 )
@@ -15,9 +16,9 @@ import (
 const openShare = 0.6
 
 // run compares the sides of a configuration. In each round every side has a
-// fresh server; they all run at once, and the load goes from one to the next,
-// so that whatever else the machine does meets all sides alike. The one that
-// comes first is another in each round.
+// fresh server; they all run at once, and the load goes from one to the next in
+// short turns, so that whatever else the machine does meets all sides alike. The
+// one that comes first is another in each turn.
 func (c configuration) run(ctx context.Context, o *Options, s *site) ([]measure.Measurement, error) {
 	var all []measure.Measurement
 	var rate float64
@@ -32,8 +33,8 @@ func (c configuration) run(ctx context.Context, o *Options, s *site) ([]measure.
 	return all, nil
 }
 
-// round measures every side once. The first round finds the rate of the open
-// loop for all.
+// round measures every side in some turns. The first round finds the rate of the
+// open loop for all.
 func (c configuration) round(ctx context.Context, o *Options, s *site, round int, rate *float64) (
 	all []measure.Measurement, err error) {
 	order := rotated(c.sides, round)
@@ -53,23 +54,24 @@ func (c configuration) round(ctx context.Context, o *Options, s *site, round int
 		servers = append(servers, v)
 	}
 	slowest := math.Inf(1)
-	for _, v := range servers {
+	err = c.turns(o, servers, round, "closed", &all, func(v *server) (map[string]float64, error) {
 		values, err := v.closed(ctx, o)
-		if err != nil {
-			return all, fmt.Errorf("%s, closed loop: %w", v.side.name, err)
+		if err == nil {
+			slowest = min(slowest, values["resumed_per_s"])
 		}
-		all = append(all, c.measurement("closed", v.side.name, round, values))
-		slowest = min(slowest, values["resumed_per_s"])
+		return values, err
+	})
+	if err != nil {
+		return all, err
 	}
 	if *rate == 0 {
 		*rate = math.Max(1, math.Floor(openShare*slowest))
 	}
-	for _, v := range servers {
-		values, err := v.open(ctx, o, *rate)
-		if err != nil {
-			return all, fmt.Errorf("%s, open loop: %w", v.side.name, err)
-		}
-		all = append(all, c.measurement("open", v.side.name, round, values))
+	err = c.turns(o, servers, round, "open", &all, func(v *server) (map[string]float64, error) {
+		return v.open(ctx, o, *rate)
+	})
+	if err != nil {
+		return all, err
 	}
 	for _, v := range servers {
 		if err := v.witness(ctx); err != nil {
@@ -79,14 +81,29 @@ func (c configuration) round(ctx context.Context, o *Options, s *site, round int
 	return all, nil
 }
 
+// turns puts a load on the servers by turns; each turn is a round of the figures.
+func (c configuration) turns(o *Options, servers []*server, round int, loop string, all *[]measure.Measurement,
+	load func(*server) (map[string]float64, error)) error {
+	for turn := range o.Turns {
+		for _, v := range rotated(servers, turn) {
+			values, err := load(v)
+			if err != nil {
+				return fmt.Errorf("%s, %s loop: %w", v.side.name, loop, err)
+			}
+			*all = append(*all, c.measurement(loop, v.side.name, round*o.Turns+turn, values))
+		}
+	}
+	return nil
+}
+
 func (c configuration) measurement(loop, side string, round int, values map[string]float64) measure.Measurement {
 	params := maps.Clone(c.params)
 	params["loop"] = loop
 	return measure.Measurement{Bench: c.bench, Params: params, Side: side, Round: round, Values: values}
 }
 
-// rotated is the list begun at another element in each round.
-func rotated(sides []side, round int) []side {
-	first := round % len(sides)
-	return append(append([]side{}, sides[first:]...), sides[:first]...)
+// rotated is the list begun at another element in each turn.
+func rotated[T any](list []T, turn int) []T {
+	first := turn % len(list)
+	return slices.Concat(list[first:], list[:first])
 }

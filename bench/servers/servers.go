@@ -31,7 +31,9 @@ type Options struct {
 	Programs string // directory with the programs of bench/c
 	// Rounds of each side; 0: 3, or 1 if Quick.
 	Rounds int
-	// Seconds of each load; 0: 2.5, or 0.5 if Quick.
+	// Turns of each side in a round; 0: 4, or 1 if Quick.
+	Turns int
+	// Seconds of each load; 0: 0.6, or 0.5 if Quick.
 	Seconds float64
 	// Sessions whose memory is measured; 0: a million, or 20,000 if Quick.
 	Sessions int
@@ -55,12 +57,15 @@ func Parts() []string {
 
 // complete fills in what is zero, and finds the programs.
 func (o *Options) complete() error {
-	rounds, seconds, sessions := 3, 2.5, 1_000_000
+	rounds, turns, seconds, sessions := 3, 4, 0.6, 1_000_000
 	if o.Quick {
-		rounds, seconds, sessions = 1, 0.5, 20_000
+		rounds, turns, seconds, sessions = 1, 1, 0.5, 20_000
 	}
 	if o.Rounds == 0 {
 		o.Rounds = rounds
+	}
+	if o.Turns == 0 {
+		o.Turns = turns
 	}
 	if o.Seconds == 0 {
 		o.Seconds = seconds
