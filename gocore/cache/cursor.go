@@ -4,7 +4,7 @@ package cache
 // entries and takes out so many of them.
 const (
 	stepLooks = 256
-	stepTakes = 16
+	stepTakes = 64
 )
 
 // Cursor walks over the sessions that were stored when it was made, those

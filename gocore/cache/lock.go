@@ -17,7 +17,7 @@ import (
 // naps. Only then does the thread sleep.
 const (
 	spins    = 40_000 // 60 us or so
-	fewSpins = 4_000
+	fewSpins = 4_000  // as long as an operation holds it
 	yields   = 10
 	naps     = 50
 	nap      = 20_000 // ns, to which the kernel adds 50,000 or so
@@ -41,14 +41,26 @@ func (l *lock) Lock() {
 	}
 }
 
+// TryLock is true if it has got the lock, which may be given up just now.
+func (l *lock) TryLock() bool {
+	return l.mu.TryLock() || l.spin(fewSpins)
+}
+
+func (l *lock) spin(times int) bool {
+	for n := 0; n < times && !oneProcessor; n++ {
+		if l.mu.TryLock() {
+			return true
+		}
+	}
+	return false
+}
+
 // wait is true if it has got the lock.
 func (l *lock) wait() bool {
 	l.waiting.Add(1)
 	defer l.waiting.Add(-1)
-	for n := 0; n < spins && !oneProcessor; n++ {
-		if l.mu.TryLock() {
-			return true
-		}
+	if l.spin(spins) {
+		return true
 	}
 	for range yields {
 		// Raw: the scheduler of Go need not know of so short a call.

@@ -31,8 +31,9 @@ func (t *Table) added() uint32 {
 const some = 16
 
 // Settle does what C has noted, some of it at a time, so that others need not
-// wait for all of it. What comes meanwhile it leaves to them. It tells whether
-// Evict has something to hand out.
+// wait for all of it. What comes meanwhile it leaves to them, and all of it if
+// another thread is at the table: that will do it, or who finds no room for a
+// note. It tells whether Evict has something to hand out.
 func (t *Table) Settle() (displaces bool) {
 	more := true
 	for n := 0; more && n < max(AddedRoom, RetiredRoom); n += some {
@@ -46,7 +47,9 @@ func (t *Table) Settle() (displaces bool) {
 
 // settleSome tells too whether more is left than who enters next can do.
 func (t *Table) settleSome() (more, displaces bool) {
-	t.mu.Lock()
+	if !t.mu.TryLock() {
+		return false, false
+	}
 	defer t.mu.Unlock()
 	if t.closed {
 		return false, false
