@@ -7,6 +7,7 @@
 
 #include "callback.h"
 #include "config.h"
+#include "drop.h"
 #include "key.h"
 #include "notes.h"
 #include "process.h"
@@ -53,8 +54,7 @@ static bool mirrored(struct ssc_ctx *rec)
     return ssc_unlikely(atomic_load_explicit(&rec->mirrored, memory_order_acquire));
 }
 
-/* libssl alone can mark a session as not resumable, and only its remove function does. */
-static void mark_not_resumable(struct ssc_ctx *rec, SSL_SESSION *sess)
+void ssc_drop_mark(struct ssc_ctx *rec, SSL_SESSION *sess)
 {
     struct removal frame = {.ctx = rec->ctx, .sess = sess, .mark_only = true};
     struct removal *outer = removal;
@@ -62,95 +62,6 @@ static void mark_not_resumable(struct ssc_ctx *rec, SSL_SESSION *sess)
     removal = &frame;
     ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
     removal = outer;
-}
-
-/* Ends a session that was displaced, whose slot is closed: mark, callback, reference. */
-static void end(struct ssc_ctx *rec, sscore_ref ref, SSL_SESSION *sess)
-{
-    if (sess == NULL)
-        return;
-    /* What only takeover kept, the application never had in the cache. It is
-     * not told of our housekeeping, and the object is not marked, or its own
-     * store would lose the session by it. */
-    const bool ours_alone = ssc_ctx_kept_by_takeover(rec);
-    if (!ours_alone || atomic_load(&rec->mirrored))
-        mark_not_resumable(rec, sess);
-    if (!ours_alone)
-        ssc_callback_remove(rec, sess);
-    ssc_slot_release(ref);
-}
-
-void ssc_cache_drop(struct ssc_ctx *rec, sscore_ref ref)
-{
-    end(rec, ref, ssc_slot_close(ref));
-}
-
-/*
- * Ends a session for which the table has no room. If the workers have it in
- * their region it stays in the cache: nobody is told, and nothing is marked.
- */
-static void evict(struct ssc_ctx *rec, sscore_ref ref)
-{
-    SSL_SESSION *sess = ssc_ctx_overflows(rec) ? ssc_slot_close(ref) : NULL;
-
-    if (sess != NULL && ssc_share_fits(sess)) {
-        ssc_slot_release(ref);
-        return;
-    }
-    atomic_fetch_add(&rec->cache_full, 1);
-    end(rec, ref, sess != NULL ? sess : ssc_slot_close(ref));
-}
-
-static void drop_displaced(struct ssc_ctx *rec, sscore_table table, sscore_displaced *displaced)
-{
-    for (;;) {
-        const uint32_t more = displaced->more;
-        /* Both are the same session, says the manual: no mark, no callback. */
-        if (displaced->replaced != 0 && ssc_slot_close(displaced->replaced) != NULL)
-            ssc_slot_release(displaced->replaced);
-        for (uint32_t i = 0; i < displaced->evicted_len; i++)
-            evict(rec, displaced->evicted[i]);
-        if (!more)
-            return;
-        sscore_evict(table, displaced);
-    }
-}
-
-void ssc_cache_settle(struct ssc_ctx *rec)
-{
-    const sscore_table table = ssc_ctx_core(rec);
-    sscore_displaced displaced;
-
-    if (table == 0 || !ssc_runtime_running())
-        return;
-    const struct ssc_index *index = ssc_ctx_table(rec)->index;
-    if (ssc_notes_added(index) > 0)
-        sscore_len(table); /* now it knows all of them */
-    const uint64_t capacity = atomic_load(&index->capacity);
-    if (capacity > 0 && atomic_load(&index->used) > capacity) {
-        sscore_evict(table, &displaced);
-        drop_displaced(rec, table, &displaced);
-    }
-}
-
-/* Settles the notes of adds that are due, unless a thread is at it. */
-static void settle_added(struct ssc_ctx *rec, sscore_table table)
-{
-    struct ssc_index *index = ssc_ctx_table(rec)->index;
-    const uint64_t capacity = atomic_load_explicit(&index->capacity, memory_order_relaxed);
-    const uint64_t used = atomic_load_explicit(&index->used, memory_order_relaxed);
-    sscore_displaced displaced;
-    bool displaces = capacity > 0 && used + ssc_notes_added(index) > capacity;
-
-    if (!displaces && ssc_notes_settle(index)) {
-        displaces = sscore_settle(table) != 0;
-        ssc_notes_settled(index);
-    }
-    /* Each thread frees sessions of its own: that takes longest. */
-    if (displaces) {
-        sscore_evict(table, &displaced);
-        drop_displaced(rec, table, &displaced);
-    }
 }
 
 static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
@@ -166,7 +77,7 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
     in_libssl_add = outer;
     /* Another thread may have taken it out of the core in between. */
     if (!sscore_contains(ssc_ctx_core(rec), &key, 0, 0))
-        mark_not_resumable(rec, sess);
+        ssc_drop_mark(rec, sess);
 }
 
 /* Stores what needs no crossing: it displaces nothing, and nobody else gets it. */
@@ -181,7 +92,7 @@ static bool store_noted(struct ssc_ctx *rec, sscore_table table, const struct ss
     /* Who makes the mirror finds the note, or we see at the end that there is one. */
     atomic_thread_fence(memory_order_seq_cst);
     if (noted == SSC_NOTED_DUE)
-        settle_added(rec, table);
+        ssc_drop_due(rec, table);
     return true;
 }
 
@@ -194,7 +105,7 @@ static bool store_called(struct ssc_ctx *rec, sscore_table table, sscore_key *ke
                        record, &displaced)) {
     case SSCORE_ADDED:
     case SSCORE_REPLACED:
-        drop_displaced(rec, table, &displaced);
+        ssc_drop_displaced(rec, table, &displaced);
         return true;
     default: /* SSCORE_SAME, or SSCORE_FAILED */
         ssc_slot_close(note->ref);
@@ -394,7 +305,7 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
             /* Another thread may have added it to libssl's copy since libssl
              * looked there for us. */
             if (atomic_load(&rec->mirrored))
-                mark_not_resumable(rec, sess);
+                ssc_drop_mark(rec, sess);
         }
     }
     errno = saved_errno;
@@ -419,7 +330,7 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
         }
         /* Out of libssl's copy it comes only with the mark; early data asks there. */
         if (atomic_load(&rec->mirrored))
-            mark_not_resumable(rec, sess);
+            ssc_drop_mark(rec, sess);
         ssc_slot_release(ref);
     }
     errno = saved_errno;
