@@ -47,19 +47,21 @@ var benchPrograms = []benchProgram{
 	{"ops 1,2 100 random 5", opsParams, []string{"op", "threads"}, operations("1", "2"), opsValues},
 	{"ops 1 100 equal 5", opsParams, []string{"op", "threads"}, operations("1"), opsValues},
 	{"ops 2 20000 random 5", opsParams, []string{"op", "threads"}, operations("2"), opsValues},
-	{"ops 2 100 random 5 add", opsParams, []string{"op"}, []string{"add", "re-add", "remove"}, opsValues},
+	{"ops 2 100 random 5 2 add", opsParams, []string{"op"}, []string{"add", "re-add", "remove"}, opsValues},
 	{"flush 500 all shuffled", flushParams, []string{"expired", "memory"}, []string{"all shuffled"},
 		[]string{"flush_ns", "flushed_session_ns", "worst_ns", "quiet_worst_ns", "quiet_add_worst_ns", "quiet_lookup_p999_ns"}},
 	{"flush 500 half", flushParams, []string{"expired", "memory"}, []string{"half in order"}, []string{"flush_ns", "flushed"}},
 	{"flush 500 none", flushParams, []string{"expired", "memory"}, []string{"none in order"},
 		[]string{"flush_ns", "add_worst_ns", "lookup_worst_ns"}},
-	{"handshake tls12 internal 1,2 20 5", handshakeParams, handshakeParams,
+	{"handshake tls12 internal 1,2 20 5 3", handshakeParams, handshakeParams,
 		[]string{"tls12 internal 1 20", "tls12 internal 2 20"}, handshakeValues},
 	{"handshake tls12 external 1 20 5", handshakeParams, handshakeParams, []string{"tls12 external 1 20"}, handshakeValues},
 	{"handshake tls13 internal 2 120 5", handshakeParams, handshakeParams, []string{"tls13 internal 2 120"}, handshakeValues},
 	{"handshake tls13 external 1 20 5", handshakeParams, handshakeParams, []string{"tls13 external 1 20"}, handshakeValues},
 	{"memory 2000 equal", memoryParams, memoryParams, []string{"2000 equal"}, []string{"session_bytes", "first_session_ns"}},
 	{"memory 2000 random", memoryParams, memoryParams, []string{"2000 random"}, []string{"session_bytes"}},
+	{"start 2", []string{"processes"}, []string{"processes"}, []string{"2"},
+		[]string{"first_ns", "first_quarter_ns", "first_cpu_ns", "first_faults", "second_ns"}},
 }
 
 func TestBench_programs(t *testing.T) {
