@@ -30,7 +30,7 @@ say = @printf '  %-8s%s\n'
 endif
 
 OPTIMIZE ?= -O2 -g
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANITIZE := -fno-lto -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 SHIM_CFLAGS := @scripts/compile.opts -Iinclude -Icshim
 # Programs use OpenSSL's headers, among them functions that 3.0 calls deprecated.
 PROGRAM_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-deprecated-declarations \
@@ -71,7 +71,7 @@ $(1): FORCE
 	@mkdir -p $$(@D); printf '%s\n' $(2) | cmp -s - $$@ || printf '%s\n' $(2) > $$@
 endef
 $(eval $(call list_file,$(BUILD)/core/sources,$(CORE_SOURCES)))
-$(eval $(call list_file,$(BUILD)/flags,$(CC) $(OPTIMIZE) $(CFLAGS) $(LDFLAGS) $(SHIM_SOURCES) \
+$(eval $(call list_file,$(BUILD)/flags,$(CC) $(OPTIMIZE) $(SANITIZE) $(CFLAGS) $(LDFLAGS) $(SHIM_SOURCES) \
     $(TEST_COMMON) $(TLSLOAD_SOURCES) $(wildcard examples/*/*.c) $(wildcard bench/c/*.c)))
 
 $(BUILD)/core/sscore.o: $(CORE_SOURCES) $(BUILD)/core/sources

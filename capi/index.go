@@ -19,10 +19,12 @@ enum {
     index_used = offsetof(struct ssc_index, used),
     index_settling = offsetof(struct ssc_index, settling),
     index_notes = offsetof(struct ssc_index, notes),
+    index_owed = offsetof(struct ssc_index, owed),
     index_lanes = offsetof(struct ssc_index, lane),
     lanes_size = sizeof(((struct ssc_index *)0)->lane),
-    index_retired_tail = offsetof(struct ssc_index, retired_tail),
-    index_retired_head = offsetof(struct ssc_index, retired_head),
+    index_retiring = offsetof(struct ssc_index, retiring),
+    index_retired = offsetof(struct ssc_index, retired),
+    index_retired_head = offsetof(struct ssc_index, retired[1].head),
     index_added_tail = offsetof(struct ssc_index, added_tail),
     index_added_head = offsetof(struct ssc_index, added_head),
     notes_size = sizeof(struct ssc_index_notes),
@@ -64,6 +66,7 @@ var (
 	head  cache.Head
 	notes cache.Notes
 	noted cache.Noted
+	ring  cache.Ring
 	line  cache.Line
 	entry cache.Entry
 
@@ -81,10 +84,12 @@ var (
 	_ = same[unsafe.Offsetof(head.Used)-C.index_used]
 	_ = same[unsafe.Offsetof(head.Settling)-C.index_settling]
 	_ = same[unsafe.Offsetof(head.Notes)-C.index_notes]
+	_ = same[unsafe.Offsetof(head.Owed)-C.index_owed]
 	_ = same[unsafe.Offsetof(head.Lanes)-C.index_lanes]
 	_ = same[unsafe.Sizeof(head.Lanes)-C.lanes_size]
-	_ = same[unsafe.Offsetof(head.RetiredTail)-C.index_retired_tail]
-	_ = same[unsafe.Offsetof(head.RetiredHead)-C.index_retired_head]
+	_ = same[unsafe.Offsetof(head.Retiring)-C.index_retiring]
+	_ = same[unsafe.Offsetof(head.Retired)-C.index_retired]
+	_ = same[unsafe.Offsetof(head.Retired)+unsafe.Sizeof(ring)+unsafe.Offsetof(ring.Head)-C.index_retired_head]
 	_ = same[unsafe.Offsetof(head.AddedTail)-C.index_added_tail]
 	_ = same[unsafe.Offsetof(head.AddedHead)-C.index_added_head]
 	_ = same[unsafe.Sizeof(notes)-C.notes_size]

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "drop.h"
 #include "key.h"
+#include "mark.h"
 #include "notes.h"
 #include "process.h"
 #include "runtime.h"
@@ -23,9 +24,8 @@
 
 /* A session that is to go, as the core and the index know it. */
 struct target {
-    bool keyed; /* it has a key; the rest is set if so */
-    sscore_key key;
-    struct ssc_index_key index_key;
+    bool keyed; /* it has a key, which is set if so */
+    struct ssc_index_key key;
 };
 
 /*
@@ -54,7 +54,33 @@ static bool mirrored(struct ssc_ctx *rec)
     return ssc_unlikely(atomic_load_explicit(&rec->mirrored, memory_order_acquire));
 }
 
-void ssc_drop_mark(struct ssc_ctx *rec, SSL_SESSION *sess)
+static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess);
+
+/*
+ * The session was taken out of libssl's copy because it was no longer in the
+ * cache. Another thread may have stored one of the same key in the meantime, in
+ * the cache and in the copy: that is put back.
+ */
+static void mirror_again(struct ssc_ctx *rec, SSL_SESSION *sess)
+{
+    const struct ssc_table *table = ssc_ctx_table(rec);
+    const sscore_table core = ssc_ctx_core(rec);
+    struct ssc_index_item item;
+    struct ssc_index_key key;
+
+    if (core == 0 || !ssc_runtime_running() || !ssc_key_of(sess, &key.key) ||
+        !sscore_contains(core, &key.key, 0, 0))
+        return;
+    ssc_index_hash(table->index, &key);
+    SSL_SESSION *const stored = ssc_index_find(table->index, &key, &item) == SSC_INDEX_FOUND
+                                    ? ssc_slot_get1(item.ref)
+                                    : NULL;
+    mirror_add(rec, stored != NULL ? stored : sess);
+    ssc_libssl()->SSL_SESSION_free(stored);
+}
+
+/* Marks a session and takes it out of libssl's copy. */
+static void unmirror(struct ssc_ctx *rec, SSL_SESSION *sess)
 {
     struct removal frame = {.ctx = rec->ctx, .sess = sess, .mark_only = true};
     struct removal *outer = removal;
@@ -62,6 +88,14 @@ void ssc_drop_mark(struct ssc_ctx *rec, SSL_SESSION *sess)
     removal = &frame;
     ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
     removal = outer;
+    if (mirrored(rec))
+        mirror_again(rec, sess);
+}
+
+void ssc_cache_mark(struct ssc_ctx *rec, SSL_SESSION *sess)
+{
+    if (mirrored(rec) || !ssc_mark(sess))
+        unmirror(rec, sess);
 }
 
 static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
@@ -77,7 +111,7 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
     in_libssl_add = outer;
     /* Another thread may have taken it out of the core in between. */
     if (!sscore_contains(ssc_ctx_core(rec), &key, 0, 0))
-        ssc_drop_mark(rec, sess);
+        ssc_cache_mark(rec, sess);
 }
 
 /* Stores what needs no crossing: it displaces nothing, and nobody else gets it. */
@@ -128,31 +162,40 @@ int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
     const struct ssc_libssl *real = ssc_libssl();
     const struct ssc_table *own = ssc_ctx_table(rec);
     /* First what needs nothing of the session, which is on its way from memory. */
-    const uint32_t slot = ssc_slot_reserve();
+    const uint32_t slot = ssc_slot_reserve(own->number);
     const bool late = may_be_late(rec, own);
-    struct ssc_index_key index_key;
-    sscore_key key;
+    struct ssc_index_key key;
 
-    if (slot == 0 || !ssc_key_of(sess, &key)) {
+    if (slot == 0 || !ssc_key_of(sess, &key.key)) {
         if (slot != 0)
             ssc_slot_cancel(slot);
         return 0;
     }
-    ssc_index_key(own->index, &key, &index_key);
-    ssc_index_prefetch(own->index, &index_key);
+    ssc_index_hash(own->index, &key);
+    ssc_index_prefetch(own->index, &key);
     real->SSL_SESSION_up_ref(sess);
     const struct ssc_note note = {
-        .ref = ssc_slot_fill(slot, sess, own->number),
+        .ref = ssc_slot_fill(slot, sess),
         .object = (uint64_t)(uintptr_t)sess,
         .expiry = ssc_key_expiry(sess),
         .late = late,
     };
-    if ((record != NULL || mirrored(rec) || !store_noted(rec, table, &index_key, &note)) &&
-        !store_called(rec, table, &key, &note, record))
+    if ((record != NULL || mirrored(rec) || !store_noted(rec, table, &key, &note)) &&
+        !store_called(rec, table, &key.key, &note, record))
         return 0;
     if (mirrored(rec))
         mirror_add(rec, sess);
     return 1;
+}
+
+static bool encode(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32_t caches,
+                   sscore_record *record)
+{
+    const bool encoded = ssc_share_encode(ssl, sess, caches, record);
+
+    if (!encoded && (caches & SSCORE_REGION) != 0)
+        ssc_ctx_note_unshared(rec);
+    return encoded;
 }
 
 int ssc_cache_add(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32_t caches)
@@ -174,7 +217,7 @@ int ssc_cache_add(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32
         if ((atomic_load_explicit(&rec->mode, memory_order_relaxed) & SSL_SESS_CACHE_UPDATE_TIME) !=
             0)
             ssc_libssl_set_time(real, sess, time(NULL));
-        const bool shared = caches != 0 && ssc_share_encode(ssl, sess, caches, &record);
+        const bool shared = caches != 0 && encode(rec, ssl, sess, caches, &record);
         stored = ssc_cache_store(rec, table, sess, shared ? &record : NULL);
         if (shared)
             ssc_share_wipe(&record);
@@ -190,7 +233,7 @@ void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uin
     sscore_record record;
     sscore_key key;
 
-    if (caches != 0 && ssc_key_of(sess, &key) && ssc_share_encode(ssl, sess, caches, &record)) {
+    if (caches != 0 && ssc_key_of(sess, &key) && encode(rec, ssl, sess, caches, &record)) {
         sscore_share(table, &key, (int64_t)time(NULL), ssc_key_expiry(sess), &record);
         ssc_share_wipe(&record);
     }
@@ -202,27 +245,23 @@ static void aim(struct ssc_ctx *rec, const SSL_SESSION *sess, struct target *tar
 {
     const struct ssc_index *index = ssc_ctx_table(rec)->index;
 
-    target->keyed = ssc_key_of(sess, &target->key);
+    target->keyed = ssc_key_of(sess, &target->key.key);
     if (!target->keyed)
         return;
-    ssc_index_key(index, &target->key, &target->index_key);
-    ssc_index_prefetch(index, &target->index_key);
+    ssc_index_hash(index, &target->key);
+    ssc_index_prefetch(index, &target->key);
 }
 
-int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
+/* Has the core forget a session whose slot, `closed`, the caller has closed. */
+static void forget(sscore_table table, sscore_key *key, const SSL_SESSION *sess, int64_t now,
+                   sscore_ref closed)
 {
-    struct removal frame = {.ctx = rec->ctx, .sess = sess, .asked = asked};
-    struct removal *outer = removal;
+    sscore_ref removed;
 
-    ssc_key_prefetch(sess);
-    /* Before libssl's part, so that the line of the index comes from memory meanwhile. */
-    frame.aimed = atomic_load_explicit(&ssc_ctx_table(rec)->core, memory_order_acquire) != 0;
-    if (frame.aimed)
-        aim(rec, sess, &frame.target);
-    removal = &frame;
-    ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
-    removal = outer;
-    return frame.found;
+    sscore_remove(table, key, (uint64_t)(uintptr_t)sess, now, 0, 0, &removed);
+    /* Other threads may have evicted it meanwhile, and stored it once more. */
+    if (removed != closed && ssc_slot_close(removed) != NULL)
+        ssc_slot_release(removed);
 }
 
 /*
@@ -239,7 +278,7 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, struct target *tar
     SSL_SESSION *sess = NULL;
 
     if (caches == 0) {
-        const enum ssc_index_answer there = ssc_index_find(index, &target->index_key, &item);
+        const enum ssc_index_answer there = ssc_index_find(index, &target->key, &item);
         if (there == SSC_INDEX_ABSENT)
             return false;
         if (there == SSC_INDEX_FOUND)
@@ -247,12 +286,11 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, struct target *tar
     }
     if (sess != NULL) {
         const bool expired = ssc_key_expiry(sess) < now;
-        sscore_ref removed;
         *ref = item.ref;
         const enum ssc_noted noted =
             item.number != 0 ? ssc_notes_retire(index, &item, expired) : SSC_NOTED_NOT;
         if (noted == SSC_NOTED_NOT)
-            sscore_remove(table, &target->key, (uint64_t)(uintptr_t)sess, now, 0, 0, &removed);
+            forget(table, &target->key.key, sess, now, *ref);
         else if (expired)
             ssc_count_lane(expired, 1);
         else
@@ -263,7 +301,7 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, struct target *tar
         }
         return true;
     }
-    if (!sscore_remove(table, &target->key, 0, now, ssc_key_expiry(like), caches, ref))
+    if (!sscore_remove(table, &target->key.key, 0, now, ssc_key_expiry(like), caches, ref))
         return false;
     if (*ref != 0 && ssc_slot_close(*ref) == NULL) {
         *ref = 0;
@@ -272,18 +310,14 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, struct target *tar
     return true;
 }
 
-void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
+/* The session is marked. `frame` is the call of ssc_cache_remove that this belongs to, or NULL. */
+static void removed(struct ssc_ctx *rec, SSL_SESSION *sess, struct removal *frame)
 {
     struct removal *const outer = removal;
-    struct removal *frame = outer;
     const int saved_errno = errno;
     sscore_ref ref = 0;
     struct target other, *target = &other;
 
-    if (frame != NULL && (frame->ctx != rec->ctx || (frame->sess != NULL && frame->sess != sess)))
-        frame = NULL;
-    if (frame != NULL && frame->mark_only)
-        return;
     /* The callback may call us for the same session again, which is another
      * removal, or leave by longjmp, which must not leave `removal` dangling. */
     removal = NULL;
@@ -305,7 +339,7 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
             /* Another thread may have added it to libssl's copy since libssl
              * looked there for us. */
             if (atomic_load(&rec->mirrored))
-                ssc_drop_mark(rec, sess);
+                ssc_cache_mark(rec, sess);
         }
     }
     errno = saved_errno;
@@ -313,6 +347,38 @@ void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
     if (ref != 0)
         ssc_slot_release(ref);
     removal = outer;
+}
+
+void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess)
+{
+    struct removal *frame = removal;
+
+    if (frame != NULL && (frame->ctx != rec->ctx || (frame->sess != NULL && frame->sess != sess)))
+        frame = NULL;
+    if (frame == NULL || !frame->mark_only)
+        removed(rec, sess, frame);
+}
+
+int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked)
+{
+    struct removal frame = {.ctx = rec->ctx, .sess = sess, .asked = asked};
+    struct removal *outer = removal;
+
+    ssc_key_prefetch(sess);
+    /* Before libssl's part, so that the line of the index comes from memory meanwhile. */
+    frame.aimed = atomic_load_explicit(&ssc_ctx_table(rec)->core, memory_order_acquire) != 0;
+    if (frame.aimed)
+        aim(rec, sess, &frame.target);
+    /* libssl removes nothing without an ID, and only it can say what it does then. */
+    if (frame.aimed && frame.target.keyed && frame.target.key.key.id_len > 0 && !mirrored(rec) &&
+        ssc_mark(sess)) {
+        removed(rec, sess, &frame);
+        return frame.found;
+    }
+    removal = &frame;
+    ssc_libssl()->SSL_CTX_remove_session(rec->ctx, sess);
+    removal = outer;
+    return frame.found;
 }
 
 void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
@@ -330,7 +396,7 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
         }
         /* Out of libssl's copy it comes only with the mark; early data asks there. */
         if (atomic_load(&rec->mirrored))
-            ssc_drop_mark(rec, sess);
+            ssc_cache_mark(rec, sess);
         ssc_slot_release(ref);
     }
     errno = saved_errno;
@@ -362,12 +428,12 @@ void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all, uint32_t caches)
     const sscore_table table = ssc_share_core(rec, &caches);
     const int64_t now = (int64_t)time(NULL);
 
-    ssc_cache_settle(rec);
+    ssc_drop_settle(rec);
     /* Most flushes find nothing; the region has none for what expires by itself. */
     if (table != 0 && ssc_runtime_running() &&
         (all || atomic_load(&ssc_ctx_table(rec)->index->earliest) < tm ||
          (caches != 0 && tm > now)))
-        walk(rec, sscore_flush(table, tm, all, now, caches), ssc_cache_drop);
+        walk(rec, sscore_flush(table, tm, all, now, caches), ssc_drop_session);
     errno = saved_errno;
 }
 
@@ -400,7 +466,7 @@ uint64_t ssc_cache_number(struct ssc_ctx *rec)
 {
     const sscore_table table = ssc_ctx_core(rec);
 
-    ssc_cache_settle(rec);
+    ssc_drop_settle(rec);
     return table != 0 ? sscore_len(table) : 0;
 }
 
@@ -423,7 +489,7 @@ void ssc_cache_mirror(struct ssc_ctx *rec)
         atomic_load(&ssc_ctx_table(rec)->users) > 1 ||
         !atomic_compare_exchange_strong(&rec->mirrored, &expected, true))
         return;
-    ssc_cache_settle(rec);
+    ssc_drop_settle(rec);
     /* The core decides what is evicted; libssl's copy has no limit of its own. */
     ssc_libssl()->SSL_CTX_ctrl(rec->ctx, SSC_CTRL_SET_SESS_CACHE_SIZE, 0, NULL);
     ssc_ctx_apply_capacity(rec);

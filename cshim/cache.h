@@ -52,8 +52,12 @@ int ssc_cache_remove(struct ssc_ctx *rec, SSL_SESSION *sess, bool asked);
 /* ssc_cache_removed: libssl removes `sess` (or was asked to by ssc_cache_remove). */
 void ssc_cache_removed(struct ssc_ctx *rec, SSL_SESSION *sess);
 
-/* ssc_cache_drop ends a session that the core displaced: mark, callback, reference. */
-void ssc_cache_drop(struct ssc_ctx *rec, sscore_ref ref);
+/*
+ * ssc_cache_mark marks a session as not resumable, which libssl alone can do, and
+ * only with its SSL_CTX_remove_session. The session leaves libssl's copy of the
+ * cache with that.
+ */
+void ssc_cache_mark(struct ssc_ctx *rec, SSL_SESSION *sess);
 
 /* ssc_cache_withdraw takes this very object out again, without mark or callback. */
 void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess);
@@ -66,13 +70,6 @@ void ssc_cache_end(struct ssc_ctx *rec);
 
 /* ssc_cache_moved gives a session whose time or timeout changed its new place, where it is cached. */
 void ssc_cache_moved(SSL_SESSION *sess);
-
-/*
- * ssc_cache_settle has the core do what was noted for it (see notes.h), and ends
- * what that displaces. It precedes what shows how many sessions there are, and a
- * change of how many there may be.
- */
-void ssc_cache_settle(struct ssc_ctx *rec);
 
 /* ssc_cache_number is the number of sessions stored. */
 uint64_t ssc_cache_number(struct ssc_ctx *rec);

@@ -8,6 +8,7 @@
 
 #include "process.h"
 #include "runtime.h"
+#include "slot.h"
 #include "sscore.h"
 
 /*
@@ -66,6 +67,7 @@ static void caller_ended(void *unused)
     (void)unused;
     atomic_fetch_sub(&callers, 1);
     ssc_lane_leave();
+    ssc_slot_thread_ends();
     drop_signal_stack();
 }
 

@@ -6,6 +6,7 @@
 #include "cache.h"
 #include "callback.h"
 #include "config.h"
+#include "connection.h"
 #include "process.h"
 #include "runtime.h"
 #include "share.h"
@@ -17,75 +18,18 @@
 /*
  * What a table holds whose sessions the workers have in their region too. A
  * session costs a kilobyte as an object, in each process, and 200 bytes there.
+ * Each that is kept also makes holes in the heap around it, so that malloc takes
+ * longer: with 2,048 a worker of nginx took 4 % more processor time than with so
+ * many, which was more than their lookups saved.
  */
-#define OWN_SIZE 2048
+#define OWN_SIZE 128
 
-static _Atomic int ctx_index = -1;          /* SSL_CTX: struct ssc_ctx */
-static _Atomic int ssl_ctx_index = -1;      /* SSL: the SSL_CTX it was made from */
-static _Atomic int ssl_generate_index = -1; /* SSL: its own GEN_SESSION_CB */
+static _Atomic int ctx_index = -1; /* SSL_CTX: struct ssc_ctx */
 static _Atomic bool have_indices;
 
 /* Guards the list of records and the making of a record. */
 static pthread_mutex_t contexts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ssc_ctx *contexts;
-
-/*
- * The connection keeps a reference to the context it was made from as the owner
- * of its sessions, whatever SSL_set_SSL_CTX does later. Up to 3.1 SSL_new has
- * set it when this runs; else ssc_ctx_connection_made does the same.
- */
-static void ssl_made(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
-{
-    (void)ptr, (void)argl, (void)argp;
-    const struct ssc_libssl *real = ssc_libssl();
-    real->CRYPTO_set_ex_data(ad, idx, real->SSL_get_SSL_CTX(parent));
-}
-
-/* SSL_new copies the context's ID callback, so that later changes of it pass the connection by. */
-static void ssl_made_generate(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
-{
-    (void)ptr, (void)argl, (void)argp;
-    const struct ssc_libssl *real = ssc_libssl();
-    struct ssc_ctx *rec = ssc_ctx_record(real->SSL_get_SSL_CTX(parent));
-    const GEN_SESSION_CB cb = rec != NULL ? atomic_load(&rec->generate_cb) : NULL;
-
-    if (cb != NULL)
-        real->CRYPTO_set_ex_data(ad, idx, (void *)cb);
-}
-
-void ssc_ctx_connection_made(SSL *ssl)
-{
-    const struct ssc_libssl *real = ssc_libssl();
-
-    if (!atomic_load_explicit(&have_indices, memory_order_acquire) ||
-        real->SSL_get_ex_data(ssl, ssl_ctx_index) != NULL)
-        return;
-    SSL_CTX *ctx = real->SSL_get_SSL_CTX(ssl);
-    struct ssc_ctx *rec = ssc_ctx_record(ctx);
-    const GEN_SESSION_CB cb = rec != NULL ? atomic_load(&rec->generate_cb) : NULL;
-
-    real->SSL_set_ex_data(ssl, ssl_ctx_index, ctx);
-    if (cb != NULL)
-        real->SSL_set_ex_data(ssl, ssl_generate_index, (void *)cb);
-}
-
-static void ssl_freed(void *parent, void *ptr, void *ad, int idx, long argl, void *argp)
-{
-    (void)ad, (void)idx, (void)argl, (void)argp;
-    /* From 3.2 on SSL_free has dropped the owner of the sessions by now; what
-     * it still holds is the present context. Only servers have two. */
-    SSL_CTX *ctx = ssc_libssl()->SSL_get_SSL_CTX(parent);
-    if (ctx != NULL && (ptr == NULL || ptr == ctx))
-        ssc_connection_ended(parent, ctx);
-}
-
-static int ssl_duplicated(void *to, const void *from, void **from_d, int idx, long argl, void *argp)
-{
-    (void)from, (void)argl, (void)argp;
-    /* SSL_dup makes the copy with SSL_new: it has its own owner already. */
-    *from_d = ssc_libssl()->CRYPTO_get_ex_data(to, idx);
-    return 1;
-}
 
 static void end_of_session(SSL_SESSION *sess, void *arg)
 {
@@ -139,34 +83,25 @@ static void ctx_freed(void *parent, void *ptr, void *ad, int idx, long argl, voi
     ssc_count(contexts, -1);
 }
 
-static void take_index(_Atomic int *place, int class_index, ssc_ex_new *made,
-                       ssc_ex_dup *duplicated, ssc_ex_free *freed)
+bool ssc_ctx_have_indices(void)
 {
-    int none = -1;
-
-    if (atomic_load(place) < 0)
-        atomic_compare_exchange_strong(
-            place, &none,
-            ssc_libssl()->CRYPTO_get_ex_new_index(class_index, 0, NULL, made, duplicated, freed));
+    return ssc_likely(atomic_load_explicit(&have_indices, memory_order_acquire));
 }
 
 bool ssc_ctx_indices(void)
 {
     const struct ssc_libssl *real = ssc_libssl();
 
-    if (ssc_likely(atomic_load_explicit(&have_indices, memory_order_acquire)))
+    if (ssc_ctx_have_indices())
         return true;
     if (real == NULL || !real->complete)
         return false;
-    /* Without a lock of ours, for OpenSSL takes one of its own. Should two
-     * threads be here, the places of one of them stay unused. */
-    take_index(&ctx_index, SSC_EX_INDEX_SSL_CTX, NULL, NULL, ctx_freed);
-    take_index(&ssl_ctx_index, SSC_EX_INDEX_SSL, ssl_made, ssl_duplicated, ssl_freed);
-    take_index(&ssl_generate_index, SSC_EX_INDEX_SSL, ssl_made_generate, NULL, NULL);
-    const bool all = ctx_index >= 0 && ssl_ctx_index >= 0 && ssl_generate_index >= 0;
-    if (all)
+    const bool both =
+        ssc_libssl_take_place(&ctx_index, SSC_EX_INDEX_SSL_CTX, NULL, NULL, ctx_freed) &&
+        ssc_connection_index();
+    if (both)
         atomic_store_explicit(&have_indices, true, memory_order_release);
-    return all;
+    return both;
 }
 
 struct ssc_ctx *ssc_ctx_record(SSL_CTX *ctx)
@@ -175,7 +110,7 @@ struct ssc_ctx *ssc_ctx_record(SSL_CTX *ctx)
 
     if (ssc_likely(ctx != NULL && recent.ctx == ctx && recent.ended == ended))
         return recent.rec;
-    if (ctx == NULL || !atomic_load_explicit(&have_indices, memory_order_acquire))
+    if (ctx == NULL || !ssc_ctx_have_indices())
         return NULL;
     struct ssc_ctx *rec = ssc_libssl()->SSL_CTX_get_ex_data(ctx, ctx_index);
     if (rec != NULL) {
@@ -298,29 +233,6 @@ void ssc_ctx_detach(struct ssc_ctx *rec)
     ssc_slot_drain(ssc_ctx_table(rec)->number, move_to_libssl, rec);
 }
 
-SSL_CTX *ssc_ctx_of_ssl(const SSL *ssl)
-{
-    const struct ssc_libssl *real = ssc_libssl();
-
-    if (!atomic_load_explicit(&have_indices, memory_order_acquire))
-        return NULL;
-    SSL_CTX *ctx = real->SSL_get_ex_data(ssl, ssl_ctx_index);
-    return ctx != NULL ? ctx : real->SSL_get_SSL_CTX(ssl);
-}
-
-GEN_SESSION_CB ssc_ssl_generate_cb(const SSL *ssl)
-{
-    if (!atomic_load_explicit(&have_indices, memory_order_acquire))
-        return NULL;
-    return (GEN_SESSION_CB)ssc_libssl()->SSL_get_ex_data(ssl, ssl_generate_index);
-}
-
-bool ssc_ssl_set_generate_cb(SSL *ssl, GEN_SESSION_CB cb)
-{
-    return ssc_ctx_indices() &&
-           ssc_libssl()->SSL_set_ex_data(ssl, ssl_generate_index, (void *)cb) == 1;
-}
-
 bool ssc_ctx_kept_by_takeover(struct ssc_ctx *rec)
 {
     const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
@@ -347,8 +259,16 @@ bool ssc_ctx_overflows(struct ssc_ctx *rec)
     const uint64_t size = size_of(rec);
 
     return (size == 0 || size > OWN_SIZE) && (ssc_share_stores(rec) & SSCORE_REGION) != 0 &&
-           !atomic_load(&rec->mirrored) &&
+           !atomic_load(&rec->mirrored) && !atomic_load(&rec->unshared) &&
            (ssc_config()->takeover || atomic_load(&rec->remove_cb) == NULL);
+}
+
+void ssc_ctx_note_unshared(struct ssc_ctx *rec)
+{
+    if (!atomic_load_explicit(&rec->unshared, memory_order_relaxed) && ssc_ctx_overflows(rec)) {
+        atomic_store(&rec->unshared, true);
+        ssc_ctx_apply_capacity(rec);
+    }
 }
 
 void ssc_ctx_apply_capacity(struct ssc_ctx *rec)

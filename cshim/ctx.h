@@ -34,6 +34,7 @@ struct ssc_ctx {
     _Atomic bool served;               /* a connection was a server's */
     _Atomic bool attached;             /* false: libssl's own cache serves, see ssc_ctx_detach */
     _Atomic bool mirrored;             /* libssl's table is kept as a copy, see ssc_ctx_mirror */
+    _Atomic bool unshared;             /* some sessions are in its table alone */
     _Atomic(struct ssc_table *) table; /* never NULL */
     struct ssc_table *own;             /* the table it was made with, if it uses another's now */
 
@@ -65,19 +66,6 @@ void ssc_ctx_detach(struct ssc_ctx *rec);
 
 /* ssc_ctx_apply_mode sets libssl's cache mode as the record's mode asks for. */
 void ssc_ctx_apply_mode(struct ssc_ctx *rec);
-
-/*
- * ssc_ctx_of_ssl returns the context that owns the sessions of `ssl`, also
- * after SNI switched it; NULL as long as no context is attached.
- */
-SSL_CTX *ssc_ctx_of_ssl(const SSL *ssl);
-
-/* ssc_ctx_connection_made notes what a new connection takes over from its context. */
-void ssc_ctx_connection_made(SSL *ssl);
-
-/* ssc_ssl_generate_cb is the connection's own ID callback; ssc_ssl_set_generate_cb sets it. */
-GEN_SESSION_CB ssc_ssl_generate_cb(const SSL *ssl);
-bool ssc_ssl_set_generate_cb(SSL *ssl, GEN_SESSION_CB cb);
 
 /* ssc_ctx_table returns the context's table. */
 static inline struct ssc_table *ssc_ctx_table(struct ssc_ctx *rec)
@@ -128,6 +116,12 @@ void ssc_ctx_apply_capacity(struct ssc_ctx *rec);
 bool ssc_ctx_overflows(struct ssc_ctx *rec);
 
 /*
+ * ssc_ctx_note_unshared is called when a session was not given to the region,
+ * though others are: the table then has to hold as many as the size says.
+ */
+void ssc_ctx_note_unshared(struct ssc_ctx *rec);
+
+/*
  * ssc_ctx_kept_by_takeover is true if only takeover mode makes us keep the
  * context's sessions: the application's flags say that nothing is cached.
  */
@@ -143,6 +137,9 @@ bool ssc_ctx_any_caches(void);
  * the application's data there.
  */
 bool ssc_ctx_indices(void);
+
+/* ssc_ctx_have_indices is true once they are taken; until then no context is attached. */
+bool ssc_ctx_have_indices(void);
 
 /* ssc_ctx_being_freed is true while this thread is in SSL_CTX_free of the context. */
 bool ssc_ctx_being_freed(const SSL_CTX *ctx);

@@ -17,13 +17,13 @@ static void end(struct ssc_ctx *rec, sscore_ref ref, SSL_SESSION *sess)
      * store would lose the session by it. */
     const bool ours_alone = ssc_ctx_kept_by_takeover(rec);
     if (!ours_alone || atomic_load(&rec->mirrored))
-        ssc_drop_mark(rec, sess);
+        ssc_cache_mark(rec, sess);
     if (!ours_alone)
         ssc_callback_remove(rec, sess);
     ssc_slot_release(ref);
 }
 
-void ssc_cache_drop(struct ssc_ctx *rec, sscore_ref ref)
+void ssc_drop_session(struct ssc_ctx *rec, sscore_ref ref)
 {
     end(rec, ref, ssc_slot_close(ref));
 }
@@ -59,7 +59,7 @@ void ssc_drop_displaced(struct ssc_ctx *rec, sscore_table table, sscore_displace
     }
 }
 
-void ssc_cache_settle(struct ssc_ctx *rec)
+void ssc_drop_settle(struct ssc_ctx *rec)
 {
     const sscore_table table = ssc_ctx_core(rec);
     sscore_displaced displaced;
@@ -71,7 +71,8 @@ void ssc_cache_settle(struct ssc_ctx *rec)
     if (noted)
         sscore_len(table); /* now it knows all of them */
     const uint64_t capacity = atomic_load(&index->capacity);
-    if (noted || (capacity > 0 && atomic_load(&index->used) > capacity)) {
+    if (noted || (capacity > 0 && atomic_load(&index->used) > capacity) ||
+        atomic_load(&index->owed) > 0) {
         sscore_evict(table, &displaced);
         ssc_drop_displaced(rec, table, &displaced);
     }

@@ -9,12 +9,8 @@
 
 #include "ctx.h"
 
-/*
- * ssc_drop_mark marks a session as not resumable, which libssl alone can do, and
- * only with its SSL_CTX_remove_session. The session leaves libssl's copy of the
- * cache with that. Defined in cache.c, whose trampoline the call comes back to.
- */
-void ssc_drop_mark(struct ssc_ctx *rec, SSL_SESSION *sess);
+/* ssc_drop_session ends a session that the core displaced: mark, callback, reference. */
+void ssc_drop_session(struct ssc_ctx *rec, sscore_ref ref);
 
 /* ssc_drop_displaced ends what *displaced names, and what the core has left to be asked for. */
 void ssc_drop_displaced(struct ssc_ctx *rec, sscore_table table, sscore_displaced *displaced);
@@ -24,5 +20,12 @@ void ssc_drop_displaced(struct ssc_ctx *rec, sscore_table table, sscore_displace
  * thread is at it, and ends what they displace.
  */
 void ssc_drop_due(struct ssc_ctx *rec, sscore_table table);
+
+/*
+ * ssc_drop_settle has the core do what was noted for it (see notes.h), and ends
+ * what that displaces. It precedes what shows how many sessions there are, and a
+ * change of how many there may be.
+ */
+void ssc_drop_settle(struct ssc_ctx *rec);
 
 #endif

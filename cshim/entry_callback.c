@@ -1,5 +1,5 @@
 /* Entry points: setting and reading the application's callbacks. */
-#include "cache.h"
+#include "drop.h"
 #include "libssl.h"
 
 /* A setter stores the callback for the trampoline; libssl's own field is for a detached context. */
@@ -14,7 +14,7 @@
             real->SSL_CTX_sess_set_##kind##_cb(ctx, cb);                                           \
             return;                                                                                \
         }                                                                                          \
-        ssc_cache_settle(rec);                                                                     \
+        ssc_drop_settle(rec);                                                                      \
         atomic_store(&rec->kind##_cb, cb);                                                         \
         ssc_ctx_apply_capacity(rec);                                                               \
     }                                                                                              \

@@ -1,11 +1,12 @@
 /* Entry points: mode, size and counters, which are macros over SSL_CTX_ctrl. */
 #include "cache.h"
+#include "drop.h"
 #include "libssl.h"
 #include "runtime.h"
 
 static long set_mode(struct ssc_ctx *rec, long mode)
 {
-    ssc_cache_settle(rec);
+    ssc_drop_settle(rec);
     const long before = atomic_exchange(&rec->mode, mode);
 
     ssc_ctx_apply_mode(rec);
@@ -17,7 +18,7 @@ static long set_size(struct ssc_ctx *rec, long size)
 {
     if (size < 0)
         return 0;
-    ssc_cache_settle(rec);
+    ssc_drop_settle(rec);
     const long before = atomic_exchange(&rec->size, size);
     ssc_ctx_apply_capacity(rec);
     return before;
@@ -71,7 +72,7 @@ SSC_EXPORT long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg)
     case SSC_CTRL_SESS_MISSES: /* libssl counts those of clients */
         return atomic_load(&rec->misses) + real->SSL_CTX_ctrl(ctx, cmd, larg, parg);
     case SSC_CTRL_SESS_CACHE_FULL:
-        ssc_cache_settle(rec);
+        ssc_drop_settle(rec);
         return atomic_load(&rec->cache_full);
     default:
         return real->SSL_CTX_ctrl(ctx, cmd, larg, parg);

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 
 #include "config.h"
+#include "connection.h"
 #include "ctx.h"
 #include "keys.h"
 #include "libssl.h"
@@ -78,8 +79,20 @@ SSC_EXPORT SSL *SSL_new(SSL_CTX *ctx)
         return NULL;
     SSL *ssl = real->SSL_new(ctx);
     if (ssl != NULL)
-        ssc_ctx_connection_made(ssl);
+        ssc_connection_made(ssl);
     return ssl;
+}
+
+/* Seen because the sessions stay those of the context before, for which libssl has no getter. */
+SSC_EXPORT SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx)
+{
+    SSC_ENTER(SSL_set_SSL_CTX, ssl, ctx);
+
+    if (real == NULL || ssl == NULL)
+        return NULL;
+    if (ctx != real->SSL_get_SSL_CTX(ssl) && !ssc_connection_leave(ssl))
+        return NULL;
+    return real->SSL_set_SSL_CTX(ssl, ctx);
 }
 
 /* Seen only to tell libssl's flush at the end of a context from the application's. */

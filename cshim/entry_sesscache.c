@@ -1,8 +1,8 @@
 /* Entry points: the library's own functions, and its load. */
 #include <string.h>
 
-#include "cache.h"
 #include "config.h"
+#include "drop.h"
 #include "entry_signal.h"
 #include "libssl.h"
 #include "log.h"
@@ -28,7 +28,7 @@ SSC_EXPORT int sesscache_ctx_share(SSL_CTX *dst, SSL_CTX *src)
     struct ssc_ctx *from = src != NULL ? ssc_ctx_attach(src) : NULL;
     if (to == NULL || from == NULL)
         return 0;
-    ssc_cache_settle(from);
+    ssc_drop_settle(from);
     return ssc_ctx_share(to, from);
 }
 
@@ -43,7 +43,7 @@ SSC_EXPORT int sesscache_ctx_stats(SSL_CTX *ctx, sesscache_stats *stats, size_t 
     if (rec == NULL || stats == NULL || size == 0)
         return 0;
     const sscore_table table = ssc_ctx_core(rec);
-    ssc_cache_settle(rec);
+    ssc_drop_settle(rec);
     if (table != 0 && !sscore_stats(table, &counters))
         return 0;
     sesscache_stats all = {

@@ -1,7 +1,5 @@
 #include "index.h"
 
-#include <string.h>
-
 #include "ssc.h"
 
 /* A lookup gives up, and the core is asked, after so many lines or changes met. */
@@ -40,19 +38,14 @@ static uint32_t spread(const struct ssc_index_key *key)
     return hash(key, seeds);
 }
 
-static unsigned bits_of(uint32_t n)
-{
-    return n == 0 ? 0 : 32u - (unsigned)__builtin_clz(n);
-}
-
-/* The chunk of item i, and i's place in it. */
+/* The chunk of item i, and i's place in it. Chunk 1 begins with item 16, chunk 2 with 32. */
 static unsigned place_of(uint32_t *i)
 {
-    const unsigned chunk = bits_of(*i / SSC_INDEX_FIRST);
+    const int chunk =
+        __builtin_clz(SSC_INDEX_FIRST - 1) - __builtin_clz(*i | (SSC_INDEX_FIRST - 1));
 
-    if (chunk > 0)
-        *i -= SSC_INDEX_FIRST << (chunk - 1);
-    return chunk;
+    *i -= SSC_INDEX_FIRST / 2 << chunk & ~(SSC_INDEX_FIRST - 1);
+    return (unsigned)chunk;
 }
 
 #define ITEM(chunks, i)                                                                            \
@@ -66,7 +59,7 @@ static unsigned place_of(uint32_t *i)
 static uint32_t line_of(const struct ssc_index *index, uint32_t hash)
 {
     const uint32_t lines = ACQUIRE(&index->lines);
-    const uint32_t mask = (uint32_t)((UINT64_C(1) << bits_of(lines - 1)) - 1);
+    const uint32_t mask = UINT32_MAX >> __builtin_clz((lines - 1) | 1);
     const uint32_t line = hash & mask;
 
     return line < lines ? line : line & mask >> 1;
@@ -178,12 +171,10 @@ static enum ssc_index_answer search_both(const struct ssc_index *index,
     return LOAD(&index->added_head) == item->head ? answer : SSC_INDEX_UNSURE;
 }
 
-void ssc_index_key(const struct ssc_index *index, const sscore_key *key, struct ssc_index_key *own)
+void ssc_index_hash(const struct ssc_index *index, struct ssc_index_key *key)
 {
-    _Static_assert(sizeof *key == sizeof own->id + sizeof own->kind, "no padding");
-    memcpy(own->id, key->id, sizeof own->id);
-    memcpy(&own->kind, &key->version, sizeof own->kind);
-    own->hash = hash(own, index->seeds);
+    _Static_assert(sizeof key->key == sizeof key->id + sizeof key->kind, "no padding");
+    key->hash = hash(key, index->seeds);
 }
 
 enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const struct ssc_index_key *key,

@@ -60,7 +60,15 @@ struct ssc_index_notes {
     struct {
         uint64_t ref;
         uint32_t number, expired;
-    } retired[SSC_INDEX_RETIRED];
+    } retired[SSC_LANES][SSC_INDEX_RETIRED];
+};
+
+/* Where the notes of the retired of one lane begin and end. */
+struct ssc_index_ring {
+    _Alignas(64) _Atomic uint32_t tail;
+    _Atomic uint32_t head;    /* written by Go */
+    _Atomic uint32_t writing; /* a thread is at it */
+    uint32_t unused[13];
 };
 
 struct ssc_index {
@@ -70,7 +78,7 @@ struct ssc_index {
     _Atomic(const _Atomic uint32_t *) space; /* NULL: other processes do not have the sessions */
     const _Atomic uint32_t *stamps;          /* set before space, once */
     uint32_t stamp_mask;
-    uint32_t unused;
+    _Atomic uint32_t retiring; /* written by the shim: a bit for each lane that has retired any */
     _Atomic(struct ssc_index_line *) line_chunks[SSC_INDEX_CHUNKS];
     _Atomic(struct ssc_index_line *) overflow_chunks[SSC_INDEX_CHUNKS];
     _Atomic(struct ssc_index_entry *) entry_chunks[SSC_INDEX_CHUNKS];
@@ -79,27 +87,30 @@ struct ssc_index {
     _Atomic uint32_t used;     /* sessions stored */
     _Atomic uint32_t settling; /* written by the shim: a thread is at the notes that are due */
     _Atomic(struct ssc_index_notes *) notes; /* NULL: nothing can be noted */
+    _Atomic uint32_t owed; /* references displaced that sscore_evict has yet to hand out */
 
     /* written by the shim */
     struct {
         _Alignas(64) _Atomic uint64_t hits; /* lookups that it has answered */
         _Atomic uint64_t misses;
     } lane[SSC_LANES];
-    _Alignas(64) _Atomic uint32_t retired_tail;
-    _Atomic uint32_t retired_head; /* written by Go */
-    _Atomic uint32_t retiring;     /* a thread is at it */
-    uint32_t unused_as_well[13];
+    struct ssc_index_ring retired[SSC_LANES];
     _Alignas(64) _Atomic uint32_t added_tail;
     _Atomic uint32_t added_head; /* written by Go */
     _Atomic uint32_t adding;     /* a thread is at it */
     uint32_t unused_at_last[13];
 };
 
-/* A key in words, with its hash in one table. */
+/* A key, as the core is told it and in words, with its hash in one table. */
 struct ssc_index_key {
-    uint64_t id[4];
-    uint32_t kind;
-    uint32_t hash;
+    union {
+        sscore_key key;
+        struct {
+            uint64_t id[4];
+            uint32_t kind;
+            uint32_t hash; /* from ssc_index_hash */
+        };
+    };
 };
 
 /* What a table has for a key, or that it has nothing. */
@@ -115,8 +126,8 @@ enum ssc_index_answer {
     SSC_INDEX_UNSURE, /* it was changed meanwhile, or the session removed elsewhere: ask the core */
 };
 
-/* ssc_index_key makes the key as the table of an index knows it. */
-void ssc_index_key(const struct ssc_index *index, const sscore_key *key, struct ssc_index_key *own);
+/* ssc_index_hash sets the hash of a key in the table of an index. It precedes what follows. */
+void ssc_index_hash(const struct ssc_index *index, struct ssc_index_key *key);
 
 /*
  * ssc_index_prefetch fetches the key's line for what is going to be done with it

@@ -5,20 +5,13 @@
 
 #include "libssl.h"
 
-bool ssc_key_make(sscore_key *key, const unsigned char *id, size_t len, int version)
+bool ssc_key_make_short(sscore_key *key, const unsigned char *id, size_t len, int version)
 {
     if (len > sizeof key->id || (id == NULL && len > 0) || version != (uint16_t)version)
         return false;
-    if (ssc_likely(len == sizeof key->id)) {
-        memcpy(key->id, id, sizeof key->id);
-    } else {
-        memset(key->id, 0, sizeof key->id);
-        if (len > 0)
-            memcpy(key->id, id, len);
-    }
-    key->version = (uint16_t)version;
-    key->id_len = (uint8_t)len;
-    key->zero = 0;
+    *key = (sscore_key){.version = (uint16_t)version, .id_len = (uint8_t)len};
+    if (len > 0)
+        memcpy(key->id, id, len);
     return true;
 }
 

@@ -189,6 +189,18 @@ const struct ssc_libssl *ssc_libssl_bound(const void *caller)
     return fill(scope, &filled) ? publish(&filled) : NULL;
 }
 
+bool ssc_libssl_take_place(_Atomic int *place, int class, ssc_ex_new *made, ssc_ex_dup *duplicated,
+                           ssc_ex_free *freed)
+{
+    int none = -1;
+
+    if (atomic_load(place) < 0)
+        atomic_compare_exchange_strong(
+            place, &none,
+            ssc_libssl()->CRYPTO_get_ex_new_index(class, 0, NULL, made, duplicated, freed));
+    return atomic_load(place) >= 0;
+}
+
 void ssc_libssl_flush(const struct ssc_libssl *real, SSL_CTX *ctx, time_t tm)
 {
     if (real->SSL_CTX_flush_sessions_ex != NULL)

@@ -40,6 +40,7 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
 /* clang-format off */
 #define SSC_LIBSSL_FUNCTIONS(X)                                                                    \
     X(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *))                                                \
+    X(const SSL_METHOD *, TLS_method, (void))                                                      \
     X(void, SSL_CTX_free, (SSL_CTX *))                                                             \
     X(long, SSL_CTX_ctrl, (SSL_CTX *, int, long, void *))                                          \
     X(void, SSL_CTX_sess_set_new_cb, (SSL_CTX *, ssc_new_cb))                                      \
@@ -70,6 +71,7 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
     X(void, SSL_SESSION_free, (SSL_SESSION *))                                                     \
     X(SSL_CTX *, SSL_get_SSL_CTX, (const SSL *))                                                   \
     X(SSL *, SSL_new, (SSL_CTX *))                                                                 \
+    X(SSL_CTX *, SSL_set_SSL_CTX, (SSL *, SSL_CTX *))                                              \
     X(int, SSL_version, (const SSL *))                                                             \
     X(int, SSL_get_verify_mode, (const SSL *))                                                     \
     X(int, SSL_CTX_get_verify_mode, (const SSL_CTX *))                                             \
@@ -172,6 +174,15 @@ static inline const struct ssc_libssl *ssc_libssl_foreign(const void *caller, bo
 
 /* ssc_libssl_is is true if `address` lies in the code of the libssl of ssc_libssl. */
 bool ssc_libssl_is(const void *address);
+
+/*
+ * ssc_libssl_take_place takes a place for data of the shim's in each object of a
+ * class, unless *place (-1: none) has one. False: there is none to be had. Without
+ * a lock of ours, for OpenSSL takes one of its own: should two threads be here, the
+ * place of one of them stays unused.
+ */
+bool ssc_libssl_take_place(_Atomic int *place, int class, ssc_ex_new *made, ssc_ex_dup *duplicated,
+                           ssc_ex_free *freed);
 
 /*
  * ssc_libssl_scope returns the handle for dlsym of the library to which the

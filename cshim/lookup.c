@@ -5,6 +5,7 @@
 
 #include "cache.h"
 #include "config.h"
+#include "drop.h"
 #include "key.h"
 #include "notes.h"
 #include "process.h"
@@ -43,7 +44,7 @@ static SSL_SESSION *look(struct ssc_ctx *rec, sscore_table table, const SSL *ssl
     const int32_t verdict = sscore_lookup(table, key, (int64_t)time(NULL), query);
     /* First: libssl marks by ID, and what is found elsewhere has the same one. */
     if (query->revoked != 0)
-        ssc_cache_drop(rec, query->revoked);
+        ssc_drop_session(rec, query->revoked);
     switch (verdict) {
     case SSCORE_HIT:
     case SSCORE_STALE:
@@ -74,17 +75,16 @@ static SSL_SESSION *look(struct ssc_ctx *rec, sscore_table table, const SSL *ssl
  * A session of the table, found without a crossing; *sure if the answer is the
  * core's, counted, be it that there is none.
  */
-static SSL_SESSION *look_here(struct ssc_ctx *rec, const sscore_key *key, uint32_t caches,
+static SSL_SESSION *look_here(struct ssc_ctx *rec, struct ssc_index_key *key, uint32_t caches,
                               bool *sure)
 {
     struct ssc_index *index = ssc_ctx_table(rec)->index;
     SSL_SESSION *sess = NULL;
-    struct ssc_index_key index_key;
     struct ssc_index_item item;
 
     *sure = false;
-    ssc_index_key(index, key, &index_key);
-    switch (ssc_index_find(index, &index_key, &item)) {
+    ssc_index_hash(index, key);
+    switch (ssc_index_find(index, key, &item)) {
     case SSC_INDEX_FOUND:
         /* What can be used once has to be taken from all processes; what has
          * expired is the core's to count. */
@@ -119,11 +119,11 @@ SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const SSL *ssl, const unsigne
     uint8_t *certificate = NULL;
     SSL_SESSION *sess = NULL;
     bool again = table != 0;
-    sscore_key key;
+    struct ssc_index_key key;
 
     if (caches != 0)
         query.room = (caches & SSCORE_TAKE) != 0 ? DER_ROOM_TAKE : DER_ROOM;
-    if (!ssc_key_make(&key, id, len, ssc_libssl()->SSL_version(ssl)))
+    if (!ssc_key_make(&key.key, id, len, ssc_libssl()->SSL_version(ssl)))
         again = false;
     if (again) {
         bool sure;
@@ -134,34 +134,39 @@ SSL_SESSION *ssc_cache_lookup(struct ssc_ctx *rec, const SSL *ssl, const unsigne
         query.certificate_len = ssc_share_certificate(ssl, &certificate);
     query.certificate = certificate;
     for (int i = 0; again && i < LOOKUP_TRIES; i++)
-        sess = look(rec, table, ssl, &key, &query, &again);
+        sess = look(rec, table, ssl, &key.key, &query, &again);
     if (certificate != NULL)
         ssc_libssl()->CRYPTO_free(certificate, __FILE__, __LINE__);
     errno = saved_errno;
     return sess;
 }
 
+static __attribute__((noinline)) bool contains_called(sscore_table table, sscore_key *key,
+                                                      uint32_t caches)
+{
+    const int saved_errno = errno;
+    const bool contains = sscore_contains(table, key, (int64_t)time(NULL), caches) != 0;
+
+    errno = saved_errno;
+    return contains;
+}
+
 bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len, int version,
                         uint32_t caches)
 {
-    const int saved_errno = errno;
     const sscore_table table = ssc_share_core(rec, &caches);
-    struct ssc_index_key index_key;
     struct ssc_index_item item;
-    sscore_key key;
+    struct ssc_index_key key;
 
-    errno = saved_errno;
-    if (table == 0 || !ssc_key_make(&key, id, len, version))
+    if (table == 0 || !ssc_key_make(&key.key, id, len, version))
         return false;
     const struct ssc_index *index = ssc_ctx_table(rec)->index;
     /* What the core is yet to be told of as removed is not there: its slot is closed. */
     const bool retired = ssc_notes_retired(index);
-    ssc_index_key(index, &key, &index_key);
-    enum ssc_index_answer answer = ssc_index_find(index, &index_key, &item);
+    ssc_index_hash(index, &key);
+    const enum ssc_index_answer answer = ssc_index_find(index, &key, &item);
     const bool gone = answer == SSC_INDEX_FOUND && retired && !ssc_slot_open(item.ref);
     if (answer == SSC_INDEX_UNSURE || gone || (answer == SSC_INDEX_ABSENT && caches != 0))
-        answer = sscore_contains(table, &key, (int64_t)time(NULL), caches) != 0 ? SSC_INDEX_FOUND
-                                                                                : SSC_INDEX_ABSENT;
-    errno = saved_errno;
+        return contains_called(table, &key.key, caches);
     return answer == SSC_INDEX_FOUND;
 }

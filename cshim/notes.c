@@ -1,5 +1,6 @@
 #include "notes.h"
 
+#include "process.h"
 #include "ssc.h"
 
 /* Looks at a thread that writes a note, which takes some ten instructions. */
@@ -36,20 +37,24 @@ enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_
                                 bool expired)
 {
     struct ssc_index_notes *const notes = ACQUIRE(&index->notes);
+    const unsigned lane = ssc_lane();
+    struct ssc_index_ring *const ring = &index->retired[lane];
     enum ssc_noted noted = SSC_NOTED_NOT;
 
-    if (notes == NULL || !lock(&index->retiring))
+    if (notes == NULL || !lock(&ring->writing))
         return SSC_NOTED_NOT;
-    const uint32_t tail = LOAD(&index->retired_tail);
-    const uint32_t pending = tail - ACQUIRE(&index->retired_head);
+    const uint32_t tail = LOAD(&ring->tail), i = tail % SSC_INDEX_RETIRED;
+    const uint32_t pending = tail - ACQUIRE(&ring->head);
     if (pending < SSC_INDEX_RETIRED) {
-        notes->retired[tail % SSC_INDEX_RETIRED].ref = item->ref;
-        notes->retired[tail % SSC_INDEX_RETIRED].number = item->number;
-        notes->retired[tail % SSC_INDEX_RETIRED].expired = expired;
-        RELEASE(&index->retired_tail, tail + 1);
+        notes->retired[lane][i].ref = item->ref;
+        notes->retired[lane][i].number = item->number;
+        notes->retired[lane][i].expired = expired;
+        if (ssc_unlikely((LOAD(&index->retiring) & 1u << lane) == 0))
+            atomic_fetch_or(&index->retiring, 1u << lane);
+        RELEASE(&ring->tail, tail + 1);
         noted = due(pending + 1, SSC_INDEX_RETIRED) ? SSC_NOTED_DUE : SSC_NOTED;
     }
-    RELEASE(&index->retiring, 0);
+    RELEASE(&ring->writing, 0);
     return noted;
 }
 

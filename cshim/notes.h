@@ -1,6 +1,7 @@
 /*
  * notes.h: sessions that the shim adds to a table and takes out of it without a
- * crossing. It leaves a note, in a ring beside the index, which the core finds
+ * crossing. It leaves a note, in a ring beside the index (one for what is added, one
+ * for what each lane of threads takes out), which the core finds
  * when it is called next: whatever is asked of the core then, it has done what
  * was noted before. Until then ssc_index_find looks through the notes too.
  *
@@ -11,6 +12,7 @@
 
 #include "index.h"
 
+/* How far above its size a table may be for the notes of what was added `late`. */
 #define SSC_NOTES_LATE 32u
 
 /* A session as it is added: what sscore_add is told. */
@@ -30,8 +32,9 @@ enum ssc_noted {
 /*
  * ssc_notes_add notes that a session is stored. It does not if the table or the
  * notes have the key, or may have; if the table is full or nearly, but for `late`;
- * if other processes may have its sessions; or if there is no room for the note. A key that
- * another thread adds to the core at the same time is the core's to sort out.
+ * if other processes may have its sessions; or if there is no room for the note. A
+ * key that another thread adds to the core at the same time is the core's to sort
+ * out.
  */
 enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key *key,
                              const struct ssc_note *note);
@@ -49,8 +52,15 @@ enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_
  */
 static inline bool ssc_notes_retired(const struct ssc_index *index)
 {
-    return atomic_load_explicit(&index->retired_tail, memory_order_acquire) !=
-           atomic_load_explicit(&index->retired_head, memory_order_acquire);
+    uint32_t lanes = atomic_load_explicit(&index->retiring, memory_order_acquire);
+
+    for (; lanes != 0; lanes &= lanes - 1) {
+        const struct ssc_index_ring *ring = &index->retired[__builtin_ctz(lanes)];
+        if (atomic_load_explicit(&ring->tail, memory_order_acquire) !=
+            atomic_load_explicit(&ring->head, memory_order_acquire))
+            return true;
+    }
+    return false;
 }
 
 /* ssc_notes_added is how many sessions have been added of which the core does not know. */

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -16,6 +17,7 @@
 #include "log.h"
 #include "config.h"
 #include "keys.h"
+#include "mark.h"
 #include "process.h"
 #include "region.h"
 #include "share.h"
@@ -80,6 +82,24 @@ static const char *obstacle(void)
 }
 
 /*
+ * What the host's GODEBUG says of the processor is passed on: valgrind claims
+ * instructions for it that it cannot run everywhere, such as rdtscp.
+ */
+static void add_processor_options(char *debug, size_t size)
+{
+    const char *option = secure_getenv("GODEBUG");
+
+    while (option != NULL && *option != '\0') {
+        const size_t len = strcspn(option, ",");
+        if (strncmp(option, "cpu.", 4) == 0 && strlen(debug) + 1 + len < size) {
+            strcat(debug, ",");
+            strncat(debug, option, len);
+        }
+        option += len + (option[len] == ',');
+    }
+}
+
+/*
  * The Go runtime reads its arguments as a process does: argv, environment and
  * auxiliary vector in one block. The host's own may be overwritten by now
  * (servers set their titles there), so it gets one of its own.
@@ -89,12 +109,13 @@ static char **arguments(void)
     static char name[] = "libsesscache";
     /* Threads of the host are not to be interrupted by the runtime's SIGURG, nor
      * files of the host's control group to be kept open and watched. */
-    static char debug[] = "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0";
+    static char debug[256] = "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0";
     static const unsigned long types[] = {AT_PAGESZ, AT_HWCAP,  AT_CLKTCK,      AT_SECURE,
                                           AT_RANDOM, AT_HWCAP2, AT_SYSINFO_EHDR};
     static unsigned long block[4 + 2 * (sizeof types / sizeof *types + 1)];
     size_t n = 0;
 
+    add_processor_options(debug, sizeof debug);
     block[n++] = (unsigned long)name;
     block[n++] = 0;
     block[n++] = (unsigned long)debug;
@@ -262,6 +283,7 @@ void ssc_runtime_forked(void)
     ssc_keys_forked();
     ssc_region_forked();
     ssc_libssl_forked();
+    ssc_mark_forked();
     if (atomic_load(&ssc_runtime_state) != SSC_CORE_NOT_STARTED)
         set_state(SSC_CORE_UNAVAILABLE);
 }

@@ -1,5 +1,6 @@
 #include "share.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +127,7 @@ static uint32_t identify(struct ssc_ctx *rec, sscore_table core)
     return caches;
 }
 
-sscore_table ssc_share_core_for(struct ssc_ctx *rec, uint32_t *caches)
+static sscore_table core_for(struct ssc_ctx *rec, uint32_t *caches)
 {
     if (!ssc_runtime_start()) {
         *caches = 0;
@@ -153,6 +154,15 @@ sscore_table ssc_share_core_for(struct ssc_ctx *rec, uint32_t *caches)
     *caches = (*caches & (possible | SSCORE_TAKE)) | (possible & SSCORE_BIND);
     if (ssc_config()->key_file != NULL)
         ssc_share_keys();
+    return core;
+}
+
+sscore_table ssc_share_core_for(struct ssc_ctx *rec, uint32_t *caches)
+{
+    const int saved_errno = errno;
+    const sscore_table core = core_for(rec, caches);
+
+    errno = saved_errno;
     return core;
 }
 

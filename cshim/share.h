@@ -54,7 +54,7 @@ static inline uint32_t ssc_share_removals(struct ssc_ctx *rec)
  * ssc_share_core returns the context's table in the core, for a call of the
  * core that concerns *caches. If there are any, the core is started and the
  * table made where that is yet to be done, and the table is told whose sessions
- * it has. 0 if there is no table; *caches is 0 then.
+ * it has. 0 if there is no table; *caches is 0 then. errno stays as it is.
  */
 sscore_table ssc_share_core_for(struct ssc_ctx *rec, uint32_t *caches);
 static inline sscore_table ssc_share_core(struct ssc_ctx *rec, uint32_t *caches)

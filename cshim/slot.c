@@ -21,9 +21,53 @@
 struct slot {
     _Atomic uint64_t state;
     _Atomic(SSL_SESSION *) sess;
-    _Atomic uint32_t owner; /* the context's number; 0 while free */
-    _Atomic uint32_t next;  /* in the list of free slots: index + 1 */
+    union {
+        _Atomic(struct node *) node; /* while reserved or filled */
+        _Atomic uint32_t next;       /* in the list of free slots: index + 1 */
+    };
 };
+
+/*
+ * What is known of a session beside the session. It has the size of a node of
+ * libssl's own table, and comes and goes when that would, so that a server's heap
+ * looks as it does without us. Were there no node, its place between two sessions
+ * would stay free, and malloc prefers such places, which are out of the
+ * processor's caches, to those that the last connection has just left: that cost
+ * 2 % of a handshake.
+ */
+struct node {
+    uint32_t owner; /* the context's number */
+    char rest[20];
+};
+
+/*
+ * Nodes that the thread keeps for the sessions that it adds next: of a full cache
+ * some sessions go at a time, and malloc itself keeps fewer blocks at hand.
+ */
+#define SPARE 16
+static __thread struct {
+    struct node *node[SPARE];
+    unsigned n;
+} spare;
+
+static struct node *new_node(void)
+{
+    return spare.n > 0 ? spare.node[--spare.n] : malloc(sizeof(struct node));
+}
+
+static void free_node(struct node *node)
+{
+    if (spare.n < SPARE)
+        spare.node[spare.n++] = node;
+    else
+        free(node);
+}
+
+void ssc_slot_thread_ends(void)
+{
+    while (spare.n > 0)
+        free(spare.node[--spare.n]);
+}
 
 /* Slots come in chunks that stay where they are; an index is chunk and place. */
 #define CHUNK_BITS 10
@@ -69,6 +113,11 @@ static struct slot *slot_of(sscore_ref ref)
     return slot_at(number - 1);
 }
 
+static struct node *node_of(const struct slot *slot)
+{
+    return atomic_load_explicit(&slot->node, memory_order_relaxed);
+}
+
 static void push_free(uint32_t index)
 {
     _Atomic uint64_t *const free_head = &free_slots[ssc_lane()].head;
@@ -83,31 +132,22 @@ static void push_free(uint32_t index)
                                                     memory_order_relaxed));
 }
 
-static bool pop_from(_Atomic uint64_t *free_head, uint32_t *index)
+/* A slot that was free, and its index; NULL if the list is empty. */
+static struct slot *pop_from(_Atomic uint64_t *free_head, uint32_t *index)
 {
     uint64_t head = atomic_load_explicit(free_head, memory_order_acquire);
     uint64_t next;
+    struct slot *slot;
 
     do {
         if ((uint32_t)head == 0)
-            return false;
+            return NULL;
         *index = (uint32_t)head - 1;
-        next = (((head >> 32) + 1) << 32) |
-               atomic_load_explicit(&slot_at(*index)->next, memory_order_relaxed);
+        slot = slot_at(*index);
+        next = (((head >> 32) + 1) << 32) | atomic_load_explicit(&slot->next, memory_order_relaxed);
     } while (!atomic_compare_exchange_weak_explicit(free_head, &head, next, memory_order_acquire,
                                                     memory_order_acquire));
-    return true;
-}
-
-static bool pop_free(uint32_t *index)
-{
-    const unsigned lane = ssc_lane();
-
-    for (unsigned i = 0; i < SSC_LANES; i++) {
-        if (pop_from(&free_slots[(lane + i) % SSC_LANES].head, index))
-            return true;
-    }
-    return false;
+    return slot;
 }
 
 static bool any_free(void)
@@ -141,28 +181,48 @@ static bool grow(void)
     return grown;
 }
 
-uint32_t ssc_slot_reserve(void)
+/* Where the thread's own list has no slot: one of another list, or of a new chunk. */
+static __attribute__((noinline, cold)) struct slot *find_slot(uint32_t *index)
+{
+    struct slot *slot = NULL;
+
+    do {
+        for (unsigned i = 0; slot == NULL && i < SSC_LANES; i++)
+            slot = pop_from(&free_slots[(ssc_lane() + i) % SSC_LANES].head, index);
+    } while (slot == NULL && grow());
+    return slot;
+}
+
+uint32_t ssc_slot_reserve(uint32_t owner)
 {
     uint32_t index;
+    struct node *node = new_node();
 
-    while (!pop_free(&index)) {
-        if (!grow())
-            return 0;
+    if (node == NULL)
+        return 0;
+    struct slot *slot = pop_from(&free_slots[ssc_lane()].head, &index);
+    if (ssc_unlikely(slot == NULL) && (slot = find_slot(&index)) == NULL) {
+        free_node(node);
+        return 0;
     }
+    node->owner = owner;
+    atomic_store_explicit(&slot->node, node, memory_order_relaxed);
     return index + 1;
 }
 
 void ssc_slot_cancel(uint32_t number)
 {
+    struct node *const node = node_of(slot_at(number - 1));
+
     push_free(number - 1);
+    free_node(node);
 }
 
-sscore_ref ssc_slot_fill(uint32_t number, SSL_SESSION *sess, uint32_t owner)
+sscore_ref ssc_slot_fill(uint32_t number, SSL_SESSION *sess)
 {
     struct slot *slot = slot_at(number - 1);
 
     atomic_store_explicit(&slot->sess, sess, memory_order_relaxed);
-    atomic_store_explicit(&slot->owner, owner, memory_order_relaxed);
     /* One holder: the cache. Nobody else has a number of this generation yet. */
     const uint64_t state = (atomic_load_explicit(&slot->state, memory_order_relaxed) >>
                             GENERATION_SHIFT << GENERATION_SHIFT) |
@@ -178,13 +238,14 @@ static void let_go(struct slot *slot, uint32_t index)
 
     if ((before & HOLDERS) != 1)
         return;
-    SSL_SESSION *sess = session_of(slot);
+    SSL_SESSION *const sess = session_of(slot);
+    struct node *const node = node_of(slot);
     atomic_store_explicit(&slot->sess, NULL, memory_order_relaxed);
-    atomic_store_explicit(&slot->owner, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->state, ((before >> GENERATION_SHIFT) + 1) << GENERATION_SHIFT,
                           memory_order_release);
     push_free(index);
     ssc_count_lane(slots_used, -1);
+    free_node(node);
     ssc_libssl()->SSL_SESSION_free(sess);
 }
 
@@ -242,6 +303,8 @@ SSL_SESSION *ssc_slot_close(sscore_ref ref)
             return NULL;
     } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state | CLOSED,
                                                     memory_order_acq_rel, memory_order_acquire));
+    /* What malloc has before it is on its way from memory until the node is freed. */
+    __builtin_prefetch((const char *)node_of(slot) - sizeof(size_t), 1);
     return session_of(slot);
 }
 
@@ -261,8 +324,7 @@ static sscore_ref next_open(uint32_t owner, uint32_t *index)
     while (*index < slots) {
         const uint32_t i = (*index)++;
         const uint64_t state = atomic_load(&slot_at(i)->state);
-        if ((state & HOLDERS) != 0 && (state & CLOSED) == 0 &&
-            atomic_load(&slot_at(i)->owner) == owner)
+        if ((state & HOLDERS) != 0 && (state & CLOSED) == 0 && node_of(slot_at(i))->owner == owner)
             return make_ref(i, state);
     }
     return 0;

@@ -14,17 +14,18 @@
 #include "ssc.h"
 
 /*
- * ssc_slot_reserve reserves a slot, which nobody finds before it is filled: its
- * number, or 0 if memory is short. ssc_slot_cancel gives it back.
+ * ssc_slot_reserve reserves a slot on behalf of the context numbered `owner`,
+ * which nobody finds before it is filled: its number, or 0 if memory is short.
+ * ssc_slot_cancel gives it back.
  */
-uint32_t ssc_slot_reserve(void);
+uint32_t ssc_slot_reserve(uint32_t owner);
 void ssc_slot_cancel(uint32_t number);
 
 /*
  * ssc_slot_fill puts `sess` into a slot that was reserved, taking over one
- * reference of the caller's, on behalf of the context numbered `owner`.
+ * reference of the caller's.
  */
-sscore_ref ssc_slot_fill(uint32_t number, SSL_SESSION *sess, uint32_t owner);
+sscore_ref ssc_slot_fill(uint32_t number, SSL_SESSION *sess);
 
 /* ssc_slot_get1 returns the session with one more reference, or NULL if it was dropped. */
 SSL_SESSION *ssc_slot_get1(sscore_ref ref);
@@ -44,6 +45,9 @@ SSL_SESSION *ssc_slot_close(sscore_ref ref);
 
 /* ssc_slot_release drops the cache's reference of a slot that the caller has closed. */
 void ssc_slot_release(sscore_ref ref);
+
+/* ssc_slot_thread_ends frees what this thread, which ends, keeps for its next sessions. */
+void ssc_slot_thread_ends(void);
 
 /*
  * For a forked child of a process with the core, in which the core no longer

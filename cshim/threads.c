@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
+#include "config.h"
+
 typedef void *thread_main(void *);
 
 /* A thread of the reserve, which waits to be told what to run. */
@@ -27,25 +29,49 @@ static _Atomic unsigned asked; /* threads that the core has asked for */
 /*
  * The second thread of the runtime is its monitor (runtime.sysmon), which looks
  * after the others every 20 microseconds for a while after each call from C:
- * in a server with a thousand calls a second, for ever. The kernel may wake it
- * as late as this, with some other timer; nothing waits for it here as long as
- * there are processors for all threads that call (see sscore_threads).
+ * in a server with a thousand calls a second, for ever. What it finds is a thread
+ * that is in C again, and has kept its processor of the scheduler for the next
+ * call; it takes that away if 10 ms have passed, wakes a thread to see that there
+ * is nothing else to do, and sleeps until the next call wakes it in turn. All of
+ * that makes calls dear, and nothing waits for it as long as there are processors
+ * for all threads that call (see sscore_threads). So the kernel may wake it as
+ * late as this. With a store the core has work of its own, which the monitor is to
+ * look after more often.
  */
 #define MONITOR 2
-#define MONITOR_SLACK_NS 10000000ul
+#define MONITOR_SLACK_NS 100000000ul
+#define MONITOR_SLACK_STORE_NS 10000000ul
 
 /* What a thread of the core is to run, where something is to be done before. */
 struct start {
     thread_main *run;
     void *arg;
+    unsigned long slack; /* of run_punctually */
 };
+
+/* The slack that the monitor had at first; 0 in other threads. */
+static __thread unsigned long usual_slack;
 
 static void *run_monitor(void *arg)
 {
     const struct start start = *(struct start *)arg;
+    const int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
 
     free(arg);
-    prctl(PR_SET_TIMERSLACK, MONITOR_SLACK_NS, 0, 0, 0);
+    usual_slack = slack > 0 ? (unsigned long)slack : 0;
+    if (usual_slack != 0)
+        prctl(PR_SET_TIMERSLACK,
+              ssc_config()->store != NULL ? MONITOR_SLACK_STORE_NS : MONITOR_SLACK_NS, 0, 0, 0);
+    return start.run(start.arg);
+}
+
+/* A thread that the monitor makes has inherited its slack, by which it would be late for all it waits for. */
+static void *run_punctually(void *arg)
+{
+    const struct start start = *(struct start *)arg;
+
+    free(arg);
+    prctl(PR_SET_TIMERSLACK, start.slack, 0, 0, 0);
     return start.run(start.arg);
 }
 
@@ -132,11 +158,13 @@ void ssc_threads_serve_reserve_first(bool first)
 int ssc_core_pthread_create(pthread_t *thread, const pthread_attr_t *attr, thread_main *run,
                             void *arg)
 {
-    if (atomic_fetch_add(&asked, 1) + 1 == MONITOR) {
+    const bool monitor = atomic_fetch_add(&asked, 1) + 1 == MONITOR;
+
+    if (monitor || usual_slack != 0) {
         struct start *start = malloc(sizeof *start);
         if (start != NULL) {
-            *start = (struct start){.run = run, .arg = arg};
-            run = run_monitor;
+            *start = (struct start){.run = run, .arg = arg, .slack = usual_slack};
+            run = monitor ? run_monitor : run_punctually;
             arg = start;
         }
     }

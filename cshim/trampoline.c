@@ -6,6 +6,7 @@
 #include "cache.h"
 #include "callback.h"
 #include "config.h"
+#include "connection.h"
 #include "process.h"
 #include "runtime.h"
 #include "share.h"
@@ -93,7 +94,7 @@ static void served(struct ssc_ctx *rec)
 
 int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
 {
-    SSL_CTX *ctx = ssc_ctx_of_ssl(ssl);
+    SSL_CTX *ctx = ssc_connection_owner(ssl);
     struct ssc_ctx *rec = ssc_ctx_record(ctx);
 
     if (rec == NULL)
@@ -160,7 +161,7 @@ static bool marked(const SSL_SESSION *sess)
 SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int *copy)
 {
     const struct ssc_libssl *real = ssc_libssl();
-    SSL_CTX *ctx = ssc_ctx_of_ssl(ssl);
+    SSL_CTX *ctx = ssc_connection_owner(ssl);
     struct ssc_ctx *rec = ssc_ctx_record(ctx);
     SSL_SESSION *sess;
 
@@ -226,8 +227,8 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
 
 int ssc_trampoline_generate(SSL *ssl, unsigned char *id, unsigned int *len)
 {
-    struct ssc_ctx *rec = ssc_ctx_record(ssc_ctx_of_ssl(ssl));
-    GEN_SESSION_CB cb = ssc_ssl_generate_cb(ssl);
+    struct ssc_ctx *rec = ssc_ctx_record(ssc_connection_owner(ssl));
+    GEN_SESSION_CB cb = ssc_connection_generate_cb(ssl);
     const unsigned int room = *len;
 
     if (cb == NULL && rec != NULL)
@@ -242,7 +243,7 @@ int ssc_trampoline_generate(SSL *ssl, unsigned char *id, unsigned int *len)
     return !SSL_has_matching_session_id(ssl, id, *len);
 }
 
-void ssc_connection_ended(const SSL *ssl, SSL_CTX *ctx)
+void ssc_trampoline_ended(const SSL *ssl, SSL_CTX *ctx)
 {
     struct ssc_ctx *rec = ssc_ctx_record(ctx);
 

@@ -17,10 +17,10 @@ SSL_SESSION *ssc_trampoline_get(SSL *ssl, const unsigned char *id, int len, int 
 int ssc_trampoline_generate(SSL *ssl, unsigned char *id, unsigned int *len);
 
 /*
- * ssc_connection_ended is called when an SSL is freed, with the context that
+ * ssc_trampoline_ended is called when an SSL is freed, with the context that
  * owns its sessions. A handshake that resumed up to TLS 1.2 has called no
  * trampoline at its end: the automatic flush that it made due is done here.
  */
-void ssc_connection_ended(const SSL *ssl, SSL_CTX *ctx);
+void ssc_trampoline_ended(const SSL *ssl, SSL_CTX *ctx);
 
 #endif

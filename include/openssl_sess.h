@@ -106,6 +106,14 @@ void SSL_CTX_free(SSL_CTX *ctx);
 SSL *SSL_new(SSL_CTX *ctx);
 
 /*
+ * SSL_set_SSL_CTX gives the connection another context, whose certificate and
+ * callbacks it uses from then on, but for those of the session cache. It takes a
+ * reference to it. Returns the context, or NULL if memory is short, with nothing
+ * changed. Follows ssl_lib.c of OpenSSL, which has no manual page for it.
+ */
+SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
+
+/*
  * SSL_CTX_ctrl answers the commands behind the macros of the session cache:
  * SSL_CTRL_SET_SESS_CACHE_MODE and _SIZE (44, 42) return the value before,
  * their getters (45, 43) the application's value, and the counters

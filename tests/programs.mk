@@ -22,8 +22,8 @@ endef
 $(eval $(call programs,$(BUILD),,))
 $(eval $(call programs,$(ASAN),$(SANITIZE),$(wildcard tests/asan/*.c)))
 # It knows no fences: what index.c reads before one is atomic too, so it misses nothing there.
-$(eval $(call variant,$(TSAN),-fsanitize=thread -Wno-tsan,))
-$(eval $(call programs,$(TSAN),-fsanitize=thread,))
+$(eval $(call variant,$(TSAN),-fno-lto -fsanitize=thread -Wno-tsan,))
+$(eval $(call programs,$(TSAN),-fno-lto -fsanitize=thread,))
 
 # What counts instructions needs no sanitizer.
 $(BUILD)/tests/cost/cost: $(patsubst %.c,$(BUILD)/obj/%.o,tests/c/cost/cost.c $(PROGRAM_COMMON))
@@ -55,7 +55,7 @@ $(TSAN)/stress/libsesscache.so: $(patsubst %.c,$(TSAN)/obj/%.o,$(filter-out \
     scripts/link.opts
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -fsanitize=thread $(LDFLAGS) @scripts/link.opts \
+	$(Q)$(CC) -fno-lto -fsanitize=thread $(LDFLAGS) @scripts/link.opts \
 	    -Wl,--version-script=$(TSAN)/libsesscache.map -o $@ $(filter %.o,$^) -lpthread -ldl
 
 tests-c: $(BUILD)/tests/fuzz/drive $(STRESS:%=$(BUILD)/tests/stress/%) $(BUILD)/tests/faults/alloc \

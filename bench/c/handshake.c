@@ -4,13 +4,12 @@
  *     handshake tls12|tls13 internal|external THREADS SESSIONS MILLISECONDS [TURNS]
  *
  * Client and server are in one process and talk through memory, in the same
- * thread. First SESSIONS sessions are made, which stay cached.
- * Then THREADS threads, each with its part of the clients, resume them one after
- * the other, or make full handshakes, each for MILLISECONDS; THREADS may be a
- * list (1,2), measured one after the other. All of that is done in each of TURNS
- * (1) turns. TLS 1.2 resumes by
- * session ID; in TLS 1.3 the tickets name a session in the cache too
- * (SSL_OP_NO_TICKET), and each handshake gives the client a new one.
+ * thread. First SESSIONS sessions are made, which stay cached. Then THREADS
+ * threads, each with its part of the clients, resume them one after the other, or
+ * make full handshakes, each for MILLISECONDS; THREADS may be a list (1,2),
+ * measured one after the other. All of that is done in each of TURNS (1) turns.
+ * TLS 1.2 resumes by session ID; in TLS 1.3 the tickets name a session in the
+ * cache too (SSL_OP_NO_TICKET), and each handshake gives the client a new one.
  *
  * The server has libssl's internal cache, or one of its own behind the callbacks
  * (external.h). The client's context caches nothing, so that the only cache
@@ -35,6 +34,9 @@
 /* Threads are not in step: the newest session of a slow one must not be evicted. */
 #define ROOM 4
 
+/* No thread makes more full handshakes in a millisecond. Each leaves two sessions at most. */
+#define FULL_MOST 4u
+
 #define THREADS_MOST 8u /* numbers of threads in one run */
 
 struct client {
@@ -43,9 +45,26 @@ struct client {
     SSL_CTX *ctx, *server;
 };
 
+/*
+ * At the beginning of a turn handshakes are made for so many ns that are not
+ * counted: the rivals have had the processor and its caches until then.
+ */
+#define WARM_UP 3000000u
+
+/*
+ * The sessions that the cache has to hold, so that what full handshakes leave does
+ * not evict those that are to be resumed.
+ */
+static size_t room_for(const struct client *client, unsigned threads, uint64_t budget,
+                       unsigned long turns)
+{
+    return ROOM * client->number +
+           2 * FULL_MOST * threads * (size_t)((budget + WARM_UP) / 1000000) * turns;
+}
+
 /* What one thread did. */
 struct work {
-    uint64_t handshakes, resumed, cpu_ns;
+    uint64_t handshakes, resumed, cpu_ns, ns;
     size_t next; /* of the thread's part of the clients */
     struct histogram server;
 };
@@ -53,11 +72,9 @@ struct work {
 struct phase {
     struct client *client;
     unsigned threads;
-    bool resume;     /* offer the sessions, else make full handshakes */
-    uint64_t budget; /* ns in each turn */
-    /* of all turns so far */
-    struct work *work; /* of each thread */
-    uint64_t ns;
+    bool resume;       /* offer the sessions, else make full handshakes */
+    uint64_t budget;   /* ns in each turn */
+    struct work *work; /* of each thread, in all turns so far */
 };
 
 /* Offers *session if there is one, and puts the newest session there; none if `session` is NULL. */
@@ -87,20 +104,33 @@ static uint64_t thread_cpu_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void phase_task(void *arg, unsigned number)
+/* Makes the handshakes of thread `number` for about so many ns, one at least. */
+static void make_handshakes(const struct phase *phase, unsigned number, uint64_t ns,
+                            struct work *work)
 {
-    const struct phase *phase = arg;
     const struct client *client = phase->client;
-    struct work *work = &phase->work[number];
     const size_t first = client->number * number / phase->threads;
     const size_t count = client->number * (number + 1) / phase->threads - first;
-    const uint64_t until = bench_ns() + phase->budget, cpu = thread_cpu_ns();
+    const uint64_t begun = bench_ns(), cpu = thread_cpu_ns();
+    uint64_t now;
 
     do {
         SSL_SESSION **session = &client->sessions[first + work->next++ % count];
         handshake(client, phase->resume ? session : NULL, work);
-    } while (bench_ns() < until);
+        now = bench_ns();
+    } while (now - begun < ns);
+    work->ns += now - begun;
     work->cpu_ns += thread_cpu_ns() - cpu;
+}
+
+static void phase_task(void *arg, unsigned number)
+{
+    const struct phase *phase = arg;
+    struct work *work = &phase->work[number], warm = {.next = work->next};
+
+    make_handshakes(phase, number, WARM_UP, &warm);
+    work->next = warm.next;
+    make_handshakes(phase, number, phase->budget, work);
 }
 
 static void prepare(struct phase *phase, struct client *client, unsigned threads, bool resume,
@@ -115,7 +145,7 @@ static void prepare(struct phase *phase, struct client *client, unsigned threads
 
 static void run(struct phase *phase)
 {
-    phase->ns += bench_threads(phase->threads, phase->client->server, phase_task, phase);
+    bench_threads(phase->threads, phase->client->server, phase_task, phase);
     bench_pass();
 }
 
@@ -128,6 +158,7 @@ static void sum_up(struct phase *phase)
         sum->handshakes += phase->work[i].handshakes;
         sum->resumed += phase->work[i].resumed;
         sum->cpu_ns += phase->work[i].cpu_ns;
+        sum->ns += phase->work[i].ns;
         histogram_merge(&sum->server, &phase->work[i].server);
     }
     const uint64_t expected = phase->resume ? sum->handshakes : 0;
@@ -145,9 +176,9 @@ static void print_phase(struct phase *phase)
 
     printf(",\"%s_handshakes\":%.0f,\"%s_share_resumed\":%.4f,\"%s_per_second\":%.1f,"
            "\"%s_cpu_ns\":%.0f,\"%s_server_ns\":%.0f,\"%s_server_p50_ns\":%.1f",
-           name, n, name, (double)work->resumed / n, name, n * 1e9 / (double)phase->ns, name,
-           (double)work->cpu_ns / n, name, (double)work->server.sum / n, name,
-           histogram_percentile(&work->server, 0.5));
+           name, n, name, (double)work->resumed / n, name,
+           n * 1e9 * phase->threads / (double)work->ns, name, (double)work->cpu_ns / n, name,
+           (double)work->server.sum / n, name, histogram_percentile(&work->server, 0.5));
     free(phase->work);
 }
 
@@ -244,7 +275,9 @@ int main(int argc, char **argv)
     const uint64_t budget = bench_number(argv[5]) * 1000000;
     const unsigned long turns = argc > 6 ? bench_number(argv[6]) : 1;
     struct client client = {.number = bench_number(argv[4])};
+    unsigned sum = 0;
     for (size_t i = 0; i < n; i++) {
+        sum += threads[i];
         prepare(&resumed[i], &client, threads[i], true, budget);
         prepare(&full[i], &client, threads[i], false, budget);
         if (client.number < threads[i])
@@ -254,9 +287,10 @@ int main(int argc, char **argv)
     if (client.sessions == NULL)
         bench_fail("out of memory");
     client.ctx = pair_client(version);
-    client.server = pair_server(version, ROOM * client.number);
+    const size_t room = room_for(&client, sum, budget, turns);
+    client.server = pair_server(version, room);
     if (external)
-        external_attach(client.server, ROOM * client.number);
+        external_attach(client.server, room);
 
     const size_t cached = fill(&client, version, external);
     bench_pass();

@@ -74,8 +74,8 @@ func (c configuration) read(output string, s side, round int) ([]measure.Measure
 
 // turns runs configurations in rounds. In each round a configuration has all
 // its sides by turns, and every second round in reverse order, so that none of
-// them is always the first. No round is begun that would not end
-// in time if it took what the round before did, but for the first.
+// them is always the first. No round is begun that would not end in time if it
+// took what the round before did, but for the first.
 func (r runner) turns(ctx context.Context, within time.Duration, configurations []configuration) ([]measure.Measurement, error) {
 	wanted := slices.DeleteFunc(slices.Clone(configurations), func(c configuration) bool {
 		return !r.wants(c.name())

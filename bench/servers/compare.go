@@ -16,9 +16,10 @@ import (
 const openShare = 0.6
 
 // run compares the sides of a configuration. In each round every side has a
-// fresh server; they all run at once, and the load goes from one to the next in
-// short turns, so that whatever else the machine does meets all sides alike. The
-// one that comes first is another in each turn.
+// server of its own that has been in use for a while; they all run at once, and
+// the load goes from one to the next in short turns, so that whatever else the
+// machine does meets all sides alike. The one that comes first is another in each
+// turn.
 func (c configuration) run(ctx context.Context, o *Options, s *site) ([]measure.Measurement, error) {
 	var all []measure.Measurement
 	var rate float64
@@ -52,6 +53,11 @@ func (c configuration) round(ctx context.Context, o *Options, s *site, round int
 			return nil, fmt.Errorf("%s: %w", side.name, err)
 		}
 		servers = append(servers, v)
+	}
+	for _, v := range servers {
+		if err := v.use(ctx, o); err != nil {
+			return nil, fmt.Errorf("%s, before it is measured: %w", v.side.name, err)
+		}
 	}
 	slowest := math.Inf(1)
 	err = c.turns(o, servers, round, "closed", &all, func(v *server) (map[string]float64, error) {

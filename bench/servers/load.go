@@ -107,6 +107,14 @@ func (l load) common() (map[string]float64, error) {
 	}, nil
 }
 
+// use has the server give out sessions, one in each connection, so that it is measured
+// as one that has run for a while: its cache holds something, its heap has been used.
+func (v *server) use(ctx context.Context, o *Options) error {
+	_, err := v.load(ctx, o, "--tls", "1.3", "--warm", "--resume", "100", "--threads", strconv.Itoa(closedClients),
+		"--connections", strconv.Itoa(o.Used))
+	return err
+}
+
 // closed measures the capacity: the clients of a closed loop for some seconds.
 func (v *server) closed(ctx context.Context, o *Options) (map[string]float64, error) {
 	l, err := v.load(ctx, o, "--warm", "--resume", "100", "--threads", strconv.Itoa(closedClients),

@@ -33,8 +33,11 @@ type Options struct {
 	Rounds int
 	// Turns of each side in a round; 0: 4, or 1 if Quick.
 	Turns int
-	// Seconds of each load; 0: 0.6, or 0.5 if Quick.
+	// Seconds of each load; 0: 0.8, or 0.5 if Quick.
 	Seconds float64
+	// Used is how many sessions a server has given out before it is measured;
+	// 0: 10,000, or 500 if Quick.
+	Used int
 	// Sessions whose memory is measured; 0: a million, or 20,000 if Quick.
 	Sessions int
 	// Only are the names of the parts to run, out of Parts; empty: all.
@@ -57,9 +60,9 @@ func Parts() []string {
 
 // complete fills in what is zero, and finds the programs.
 func (o *Options) complete() error {
-	rounds, turns, seconds, sessions := 3, 4, 0.6, 1_000_000
+	rounds, turns, seconds, used, sessions := 3, 4, 0.8, 10_000, 1_000_000
 	if o.Quick {
-		rounds, turns, seconds, sessions = 1, 1, 0.5, 20_000
+		rounds, turns, seconds, used, sessions = 1, 1, 0.5, 500, 20_000
 	}
 	if o.Rounds == 0 {
 		o.Rounds = rounds
@@ -69,6 +72,9 @@ func (o *Options) complete() error {
 	}
 	if o.Seconds == 0 {
 		o.Seconds = seconds
+	}
+	if o.Used == 0 {
+		o.Used = used
 	}
 	if o.Sessions == 0 {
 		o.Sessions = sessions

@@ -38,7 +38,7 @@ func (t *Table) takeAdded(most uint32) {
 	t.called = called && end != tail
 	t.late = t.late || t.head.Capacity > 0 && uint64(t.head.Used) > t.head.Capacity
 	// From here on C overwrites the notes, and finds the sessions in the table.
-	atomic.StoreUint32(&t.head.AddedHead, end)
+	publish32(&t.head.AddedHead, end)
 }
 
 // fetchAdded has the memory of the entries that so many sessions will get come
@@ -65,7 +65,7 @@ func (t *Table) takeNoted(a *Noted, maybeTwice bool) {
 	}
 	if !t.prepare() {
 		t.tally.notedInVain()
-		t.owed = append(t.owed, a.Ref)
+		t.owe(a.Ref)
 		return
 	}
 	t.store(&a.Key, hash, a.Ref, a.Object, a.Expiry, t.stampOfAdded(a.Key))
@@ -89,12 +89,19 @@ func (t *Table) takeTwice(i uint32, a *Noted) {
 	}
 	if e.Object == a.Object {
 		t.tally.notedInVain()
-		t.owed = append(t.owed, a.Ref)
+		t.owe(a.Ref)
 		return
 	}
-	t.owed = append(t.owed, t.replace(e, a.Ref, a.Object))
-	atomic.StoreUint32(&e.Stamp, t.stampOfAdded(a.Key))
+	t.owe(t.replace(e, a.Ref, a.Object))
+	publish32(&e.Stamp, t.stampOfAdded(a.Key))
 	t.tally.notedTwice()
+}
+
+// owe keeps a reference that was displaced until an Add or Evict hands it out. C
+// sees how many there are, and sees to it before it gives up the table.
+func (t *Table) owe(displaced Ref) {
+	t.owed = append(t.owed, displaced)
+	publish32(&t.head.Owed, uint32(len(t.owed)))
 }
 
 // handOut returns a reference that takeAdded has displaced, and whether there
@@ -106,5 +113,6 @@ func (t *Table) handOut() (displaced Ref, more bool) {
 	}
 	displaced = t.owed[last]
 	t.owed = t.owed[:last]
+	publish32(&t.head.Owed, uint32(last))
 	return displaced, last > 0
 }

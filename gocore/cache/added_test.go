@@ -156,12 +156,14 @@ func TestTable_Added_Twice(t *testing.T) {
 	_, v := table.Lookup(numbered(1), 6)
 	require.Equal(t, Hit, v)
 	require.Equal(t, int64(3), table.order.expiry(numberOf(table, numbered(2))))
+	require.Equal(t, uint32(2), table.head.Owed, "C has to see them")
 
 	result, replaced, _, more := table.Add(numbered(4), 4, 4, 5, nil)
 	require.Equal(t, Added, result)
 	require.True(t, more, "there are two to be handed out")
 	_, rest := settle(table)
 	require.ElementsMatch(t, []Ref{101, 2}, append(rest, replaced))
+	require.Zero(t, table.head.Owed)
 	want := Counters{Lookups: 1, Hits: 1, Adds: 5, Replaced: 1, Entries: 4}
 	require.Equal(t, want, table.Counters())
 	require.Equal(t, want, totals)
@@ -322,7 +324,7 @@ func (t *Table) contains(k Key) bool {
 	return t.find(&k, k.hash(&t.seeds)) != none
 }
 
-// What C has added is taken in 64 at a time, and retired again 128 at a time.
+// What C has added is taken in 64 at a time, and retired again by all lanes.
 func BenchmarkTable_Noted(b *testing.B) {
 	table := newTable(b, Options{})
 	for n := range uint32(20_000) {

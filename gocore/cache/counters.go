@@ -78,19 +78,16 @@ func (t *tally) replaced() {
 	count(&t.own.Replaced, &t.sum.Replaced)
 }
 
-func (t *tally) evicted() {
-	count(&t.own.Evicted, &t.sum.Evicted)
-	t.gone()
+func (t *tally) evicted(n uint64) {
+	t.gone(&t.own.Evicted, &t.sum.Evicted, n)
 }
 
-func (t *tally) expired() {
-	count(&t.own.Expired, &t.sum.Expired)
-	t.gone()
+func (t *tally) expired(n uint64) {
+	t.gone(&t.own.Expired, &t.sum.Expired, n)
 }
 
-func (t *tally) removed() {
-	count(&t.own.Removed, &t.sum.Removed)
-	t.gone()
+func (t *tally) removed(n uint64) {
+	t.gone(&t.own.Removed, &t.sum.Removed, n)
 }
 
 // retired counts a session that C took out of service. C has counted it in the
@@ -128,14 +125,19 @@ func (t *tally) notedInVain() {
 	atomic.AddUint64(&t.sum.Entries, ^uint64(0))
 }
 
-func (t *tally) flushed() {
-	count(&t.own.Flushed, &t.sum.Flushed)
-	t.gone()
+func (t *tally) flushed(n uint64) {
+	t.gone(&t.own.Flushed, &t.sum.Flushed, n)
 }
 
-func (t *tally) gone() {
-	t.own.Entries--
-	atomic.AddUint64(&t.sum.Entries, ^uint64(0))
+// gone counts n sessions that are no longer stored, for one reason.
+func (t *tally) gone(own, sum *uint64, n uint64) {
+	if n == 0 {
+		return
+	}
+	*own += n
+	atomic.AddUint64(sum, n)
+	t.own.Entries -= n
+	atomic.AddUint64(&t.sum.Entries, -n)
 }
 
 func count(own, sum *uint64) {

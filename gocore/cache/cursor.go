@@ -24,6 +24,8 @@ type Cursor struct {
 	// take: take sessions out, those that expired before tm or all.
 	take, all bool
 	tm, now   int64
+	// what the step under way has taken out, not yet counted
+	expiredNow, flushedNow uint64
 }
 
 // Flush starts a walk that takes out the sessions that expired before tm, or,
@@ -64,16 +66,23 @@ func (c *Cursor) Next(buf []Ref) int {
 	return n
 }
 
+// step leaves the notes to others: what C has added since the walk began does not
+// concern it, and of what it hands out twice C knows that.
 func (c *Cursor) step(buf []Ref) (n int, done bool) {
-	c.table.enter()
+	c.table.mu.Lock()
 	defer c.table.mu.Unlock()
 	if c.table.closed {
 		return 0, true
 	}
 	if c.ordered {
-		return c.stepOrdered(buf)
+		n, done = c.stepOrdered(buf)
+	} else {
+		n, done = c.stepNumbered(buf)
 	}
-	return c.stepNumbered(buf)
+	c.table.tally.expired(c.expiredNow)
+	c.table.tally.flushed(c.flushedNow)
+	c.expiredNow, c.flushedNow = 0, 0
+	return n, done
 }
 
 // stepOrdered takes from the front of the order, so that a flush costs no more
@@ -81,6 +90,9 @@ func (c *Cursor) step(buf []Ref) (n int, done bool) {
 // walk began stands in front, the walk goes on by number.
 func (c *Cursor) stepOrdered(buf []Ref) (n int, done bool) {
 	for n < len(buf) {
+		if n%fetchMost == 0 {
+			c.table.fetchFirst(min(fetchMost, len(buf)-n))
+		}
 		i := c.table.order.first()
 		if i == none || !c.all && !c.expired(i) {
 			return n, true
@@ -124,9 +136,9 @@ func (c *Cursor) expired(i uint32) bool {
 func (c *Cursor) flush(i uint32) Ref {
 	t := c.table
 	if c.now > t.order.expiry(i) {
-		t.tally.expired()
+		c.expiredNow++
 	} else {
-		t.tally.flushed()
+		c.flushedNow++
 	}
 	return t.take(i, t.entries.at(i).Key.hash(&t.seeds))
 }

@@ -23,7 +23,7 @@ type Head struct {
 	Space     *uint32 // nil: they are not
 	Stamps    *uint32
 	StampMask uint32
-	_         uint32
+	Retiring  uint32 // C's: the lanes that have retired any, a bit each
 
 	LineChunks     directory
 	OverflowChunks directory
@@ -35,17 +35,14 @@ type Head struct {
 	Used     uint32 // sessions stored
 	Settling uint32 // C's: a thread is at the notes
 	Notes    *Notes // nil: C has to call
-	_        [8]uint32
+	Owed     uint32 // references displaced that Evict has yet to hand out
+	_        [7]uint32
 
 	// Lanes count the lookups that C has answered, beside the table's.
 	Lanes [Lanes]Lane
 
-	// The ring of sessions that C took out of service: C adds at RetiredTail, the
-	// table removes what is before it, at RetiredHead.
-	RetiredTail uint32
-	RetiredHead uint32
-	Retiring    uint32 // C's: a thread is adding
-	_           [13]uint32
+	// Retired are the rings of sessions that C took out of service, one of each lane.
+	Retired [Lanes]Ring
 
 	// The ring of sessions that C has stored, and that the table takes in when it
 	// is used next: C adds at AddedTail, the table takes what is before it, at
@@ -66,13 +63,22 @@ type Lane struct {
 	_            [6]uint64
 }
 
+// Ring is where the notes of the retired of one lane are: C adds at Tail, the
+// table removes what is before it, at Head.
+type Ring struct {
+	Tail    uint32
+	Head    uint32
+	Writing uint32 // C's: a thread is adding
+	_       [13]uint32
+}
+
 // Notes are what C has done by itself and the table does not know yet. A table
 // has them once it has had some sessions: a process may have thousands of contexts
 // that cache little.
 type Notes struct {
 	Marks   [Marks]uint32 // C's: it finds the added by them
 	Added   [AddedRoom]Noted
-	Retired [RetiredRoom]Retired
+	Retired [Lanes][RetiredRoom]Retired
 }
 
 // Marks is how many there are, a power of two.
@@ -81,7 +87,7 @@ const Marks = 512
 // AddedRoom is how many sessions C stores before it has to call.
 const AddedRoom = 128
 
-// RetiredRoom is how many sessions C takes out of service before it has to call.
+// RetiredRoom is how many sessions a lane takes out of service before it has to call.
 const RetiredRoom = 128
 
 // Noted is a session that is stored, but not yet in the table. C has found none

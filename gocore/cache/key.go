@@ -40,7 +40,7 @@ func randomSeeds() (seeds [5]uint64) {
 }
 
 // hash covers every byte, because IDs that an application makes may share long
-// prefixes. ssc_index_hash in cshim/index.c gives the same.
+// prefixes. hash in cshim/index.c gives the same.
 func (k *Key) hash(seeds *[5]uint64) uint32 {
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(k.ID[8*i:]) ^ seeds[i] }
 	h := fold(word(0), word(1)) ^ fold(word(2), word(3))

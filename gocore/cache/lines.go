@@ -1,9 +1,6 @@
 package cache
 
-import (
-	"math"
-	"sync/atomic"
-)
+import "math"
 
 // perLine is how many items the lines have on average. More would make lines
 // that go on elsewhere the rule, less would waste memory.
@@ -95,7 +92,7 @@ func (x *lines) remove(i, hash uint32) {
 	for l := x.own.at(x.line(hash)); ; l = x.overflow.at(uint32(l.More)) {
 		for n := range &l.Word {
 			if l.Word[n] == w {
-				atomic.StoreUint64(&l.Word[n], 0)
+				publish64(&l.Word[n], 0)
 				*x.freed.at(x.free) = i
 				x.free++
 				x.count(-1)
@@ -107,7 +104,7 @@ func (x *lines) remove(i, hash uint32) {
 
 // count adds to the number of items stored, which C reads.
 func (x *lines) count(more int32) {
-	atomic.StoreUint32(&x.head.Used, x.head.Used+uint32(more))
+	publish32(&x.head.Used, x.head.Used+uint32(more))
 }
 
 func word(hash, i uint32) uint64 {
@@ -129,7 +126,7 @@ func (x *lines) put(l *Line, w uint64) {
 	for {
 		for n := range &l.Word {
 			if l.Word[n] == 0 {
-				atomic.StoreUint64(&l.Word[n], w)
+				publish64(&l.Word[n], w)
 				return
 			}
 		}
@@ -138,8 +135,8 @@ func (x *lines) put(l *Line, w uint64) {
 			more := x.overflow.at(i)
 			x.freeMore = uint32(more.More)
 			x.spare--
-			atomic.StoreUint64(&more.More, 0)
-			atomic.StoreUint64(&l.More, uint64(i))
+			publish64(&more.More, 0)
+			publish64(&l.More, uint64(i))
 		}
 		l = x.overflow.at(uint32(l.More))
 	}
@@ -160,14 +157,14 @@ func (x *lines) split() {
 		return
 	}
 	x.mask = mask
-	atomic.AddUint32(&x.head.Splits, 1)
-	atomic.StoreUint32(&x.head.Lines, added+1)
+	publish32(&x.head.Splits, x.head.Splits+1)
+	publish32(&x.head.Lines, added+1)
 	from, to := x.own.at(added&(x.mask>>1)), x.own.at(added)
 	old, more := *from, *from
 	for n := range &from.Word {
-		atomic.StoreUint64(&from.Word[n], 0)
+		publish64(&from.Word[n], 0)
 	}
-	atomic.StoreUint64(&from.More, 0)
+	publish64(&from.More, 0)
 	for {
 		for _, w := range more.Word {
 			switch {
@@ -184,7 +181,7 @@ func (x *lines) split() {
 		more = *x.overflow.at(uint32(more.More))
 	}
 	x.freeOverflow(uint32(old.More))
-	atomic.AddUint32(&x.head.Splits, 1)
+	publish32(&x.head.Splits, x.head.Splits+1)
 }
 
 // chain is how many overflow lines a line goes on with.
@@ -201,9 +198,9 @@ func (x *lines) freeOverflow(i uint32) {
 		l := x.overflow.at(i)
 		next := uint32(l.More)
 		for n := range &l.Word {
-			atomic.StoreUint64(&l.Word[n], 0)
+			publish64(&l.Word[n], 0)
 		}
-		atomic.StoreUint64(&l.More, uint64(x.freeMore))
+		publish64(&l.More, uint64(x.freeMore))
 		x.freeMore = i
 		x.spare++
 		i = next

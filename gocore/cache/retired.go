@@ -1,6 +1,9 @@
 package cache
 
-import "sync/atomic"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
 // enter takes the lock, and does what C has noted by then: who removes or adds a
 // session and then asks the table finds it gone or there.
@@ -10,7 +13,7 @@ func (t *Table) enter() {
 		return
 	}
 	if t.retired() > 0 {
-		t.takeRetired(RetiredRoom)
+		t.takeRetired(Lanes * RetiredRoom)
 	}
 	if t.added() > 0 {
 		t.takeAdded(AddedRoom)
@@ -18,8 +21,15 @@ func (t *Table) enter() {
 }
 
 // retired and added are how many notes there are.
-func (t *Table) retired() uint32 {
-	return atomic.LoadUint32(&t.head.RetiredTail) - t.head.RetiredHead
+func (t *Table) retired() (n uint32) {
+	for lanes := atomic.LoadUint32(&t.head.Retiring); lanes != 0; lanes &= lanes - 1 {
+		n += t.head.Retired[bits.TrailingZeros32(lanes)%Lanes].pending()
+	}
+	return n
+}
+
+func (r *Ring) pending() uint32 {
+	return atomic.LoadUint32(&r.Tail) - r.Head
 }
 
 func (t *Table) added() uint32 {
@@ -36,7 +46,7 @@ const some = 16
 // note. It tells whether Evict has something to hand out.
 func (t *Table) Settle() (displaces bool) {
 	more := true
-	for n := 0; more && n < max(AddedRoom, RetiredRoom); n += some {
+	for n := 0; more && n < max(AddedRoom, Lanes*RetiredRoom); n += some {
 		if n > 0 {
 			t.mu.giveWay()
 		}
@@ -67,19 +77,34 @@ func (t *Table) takeSome() {
 	}
 }
 
-// takeRetired takes out what C has retired by now, so many at most.
+// takeRetired takes out what C has retired by now, so many at most. Each time it
+// begins with another lane.
 func (t *Table) takeRetired(most uint32) {
-	tail := atomic.LoadUint32(&t.head.RetiredTail)
-	n := t.head.RetiredHead
-	end := n + min(tail-n, most)
-	for n != end {
-		chunk := n + min(end-n, fetchMost)
-		t.fetchRetired(n, chunk)
-		for ; n != chunk; n++ {
-			t.takeOneRetired(&t.head.Notes.Retired[n%RetiredRoom])
+	lanes := atomic.LoadUint32(&t.head.Retiring)
+	for range Lanes {
+		t.lane = (t.lane + 1) % Lanes
+		if lanes>>t.lane&1 != 0 {
+			most -= t.takeRetiredOf(t.lane, most)
 		}
 	}
-	atomic.StoreUint32(&t.head.RetiredHead, end)
+}
+
+func (t *Table) takeRetiredOf(lane, most uint32) uint32 {
+	ring, notes := &t.head.Retired[lane], &t.head.Notes.Retired[lane]
+	n := ring.Head
+	taken := min(ring.pending(), most)
+	if taken == 0 {
+		return 0
+	}
+	for end := n + taken; n != end; {
+		chunk := n + min(end-n, fetchMost)
+		t.fetchRetired(notes, n, chunk)
+		for ; n != chunk; n++ {
+			t.takeOneRetired(&notes[n%RetiredRoom])
+		}
+	}
+	publish32(&ring.Head, n)
+	return taken
 }
 
 func (t *Table) takeOneRetired(r *Retired) {
@@ -102,16 +127,31 @@ const (
 
 // fetchRetired has what takes out the retired come from memory: that of many of
 // them at once, where they would wait for one thing after the other.
-func (t *Table) fetchRetired(from, to uint32) {
+func (t *Table) fetchRetired(notes *[RetiredRoom]Retired, from, to uint32) {
 	if t.head.Used < worthFetching {
 		return
 	}
 	fetched := t.fetched
 	for n := from; n != to; n++ {
-		fetched ^= t.order.places.at(t.head.Notes.Retired[n%RetiredRoom].Number).bucket
+		fetched ^= t.order.places.at(notes[n%RetiredRoom].Number).bucket
 	}
 	for n := from; n != to; n++ {
-		fetched ^= t.order.fetch(t.head.Notes.Retired[n%RetiredRoom].Number)
+		fetched ^= t.order.fetch(notes[n%RetiredRoom].Number)
+	}
+	t.fetched = fetched
+}
+
+// fetchFirst has what takes out the first so many sessions of the order come from
+// memory, as far as they expire in the same second: see fetchRetired.
+func (t *Table) fetchFirst(most int) {
+	if t.head.Used < worthFetching {
+		return
+	}
+	fetched := t.fetched
+	for i := t.order.first(); i != none && most > 0; most-- {
+		hash := t.entries.at(i).Key.hash(&t.seeds)
+		fetched ^= uint32(t.byKey.own.at(t.byKey.line(hash)).More)
+		i = t.order.places.at(i).next
 	}
 	t.fetched = fetched
 }

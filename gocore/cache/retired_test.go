@@ -9,14 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// retire does what C does when it takes a session out of service; it is false
-// if there is no room for the note.
+// retire does what a thread of C does, in one of the lanes, when it takes a session
+// out of service; it is false if there is no room for the note.
 func retire(table *Table, number uint32, ref Ref, expired bool) bool {
+	return retireIn(table, uint32(ref)%Lanes, number, ref, expired)
+}
+
+func retireIn(table *Table, lane, number uint32, ref Ref, expired bool) bool {
 	h := table.head
 	if h.Notes == nil {
 		table.haveNotes()
 	}
-	if atomic.LoadUint32(&h.RetiredTail)-atomic.LoadUint32(&h.RetiredHead) == RetiredRoom {
+	ring := &h.Retired[lane]
+	if atomic.LoadUint32(&ring.Tail)-atomic.LoadUint32(&ring.Head) == RetiredRoom {
 		return false
 	}
 	sum := &table.tally.sum.Removed
@@ -25,10 +30,11 @@ func retire(table *Table, number uint32, ref Ref, expired bool) bool {
 		sum = &table.tally.sum.Expired
 		note.Expired = 1
 	}
-	h.Notes.Retired[h.RetiredTail%RetiredRoom] = note
+	h.Notes.Retired[lane][ring.Tail%RetiredRoom] = note
 	atomic.AddUint64(sum, 1)
 	atomic.AddUint64(&table.tally.sum.Entries, ^uint64(0))
-	atomic.AddUint32(&h.RetiredTail, 1)
+	atomic.OrUint32(&h.Retiring, 1<<lane)
+	atomic.AddUint32(&ring.Tail, 1)
 	return true
 }
 
@@ -102,20 +108,29 @@ func TestTable_Retired_TooLate(t *testing.T) {
 	checkTable(t, table)
 }
 
-// The ring of notes goes round, and is full at times.
+// The rings of notes go round, and are full at times.
 func TestTable_Retired_Many(t *testing.T) {
+	for name, lanes := range map[string]uint32{"one lane": 1, "all lanes": Lanes} {
+		t.Run(name, func(t *testing.T) { retireMany(t, lanes) })
+	}
+}
+
+func retireMany(t *testing.T, lanes uint32) {
 	var totals Counters
 	table := newTable(t, Options{Totals: &totals})
-	table.head.RetiredTail = 1<<32 - 100
-	table.head.RetiredHead = table.head.RetiredTail
+	for lane := range lanes {
+		table.head.Retired[lane].Tail = 1<<32 - 100
+		table.head.Retired[lane].Head = table.head.Retired[lane].Tail
+	}
 	var noted, full uint64
-	const more = RetiredRoom + 18 // than there is room for
+	room := lanes * RetiredRoom
+	more := room + 24 // than there is room for
 	for n := uint32(1); n <= 10*2*more; n++ {
 		put(t, table, n, 5)
 		for range n % 40 {
 			put(t, table, n+10_000, 5)
 			i := numberOf(table, numbered(n+10_000))
-			if retire(table, i, Ref(n+10_000), n%2 == 0) {
+			if retireIn(table, n%lanes, i, Ref(n+10_000), n%2 == 0) {
 				noted++
 			}
 			table.Len()
@@ -124,14 +139,14 @@ func TestTable_Retired_Many(t *testing.T) {
 			continue
 		}
 		for i := n - more; i < n; i++ {
-			if retire(table, numberOf(table, numbered(i)), Ref(i), false) {
+			if retireIn(table, i%lanes, numberOf(table, numbered(i)), Ref(i), false) {
 				noted++
 			} else {
 				full++
 			}
 		}
 	}
-	require.Equal(t, uint64(10*(more-RetiredRoom)), full)
+	require.Equal(t, uint64(10*(more-room)), full)
 	c := table.Counters()
 	require.Equal(t, noted, c.Removed+c.Expired)
 	require.Equal(t, c, totals)
@@ -139,7 +154,7 @@ func TestTable_Retired_Many(t *testing.T) {
 	checkTable(t, table)
 }
 
-// One thread of C retires while others use the table.
+// Threads of C retire while others use the table.
 func TestTable_Retired_Concurrent(t *testing.T) {
 	var totals Counters
 	table := newTable(t, Options{Capacity: 500, Totals: &totals})

@@ -50,7 +50,7 @@ func (t *Table) Revoke(k Key, ref Ref) bool {
 	if i == none || t.entries.at(i).Ref != ref {
 		return false
 	}
-	t.tally.removed()
+	t.tally.removed(1)
 	t.take(i, hash)
 	return true
 }
@@ -64,7 +64,7 @@ func (t *Table) Confirm(k Key, ref Ref, stamp uint32) {
 	t.tally.found(here)
 	if i := t.find(&k, hash); i != none && t.entries.at(i).Ref == ref {
 		e := t.entries.at(i)
-		atomic.StoreUint32(&e.Stamp, stamp&^alone|e.Stamp&alone)
+		publish32(&e.Stamp, stamp&^alone|e.Stamp&alone)
 	}
 }
 
@@ -83,7 +83,7 @@ func (t *Table) SetAlone(k Key, is bool) {
 		if is {
 			stamp |= alone
 		}
-		atomic.StoreUint32(&e.Stamp, stamp)
+		publish32(&e.Stamp, stamp)
 	}
 }
 

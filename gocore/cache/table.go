@@ -51,6 +51,7 @@ type Table struct {
 	tally    tally
 	stamps   Stamps // set once
 	closed   bool
+	lane     uint32 // of the retired that were taken last
 	called   bool   // Add has stored something since the notes of C were taken
 	fetched  uint32 // nothing; it keeps reads that fetch memory from being left out
 	late     bool   // there may be more than the capacity, which was not yet evicted
@@ -106,7 +107,7 @@ func (t *Table) SetCapacity(n uint64) {
 	if t.closed {
 		return
 	}
-	atomic.StoreUint64(&t.head.Capacity, n)
+	publish64(&t.head.Capacity, n)
 }
 
 // Lookup finds the reference of a session. Stale comes with the reference too
@@ -177,7 +178,7 @@ func (t *Table) AddStamped(k Key, ref Ref, object Object, expiry int64, stamp ui
 		}
 		e := t.entries.at(i)
 		t.order.move(i, expiry)
-		atomic.StoreUint32(&e.Stamp, stamp&^alone)
+		publish32(&e.Stamp, stamp&^alone)
 		if e.Object == object {
 			return Same, 0, 0, false
 		}
@@ -230,9 +231,9 @@ func (t *Table) Remove(k Key, object Object, now int64) (Ref, bool) {
 		return 0, false
 	}
 	if now > t.order.expiry(i) {
-		t.tally.expired()
+		t.tally.expired(1)
 	} else {
-		t.tally.removed()
+		t.tally.removed(1)
 	}
 	return t.take(i, hash), true
 }
@@ -291,7 +292,7 @@ func (t *Table) store(k *Key, hash uint32, ref Ref, object Object, expiry int64,
 	e := t.entries.at(i)
 	e.Key, e.Stamp, e.Ref, e.Object = *k, stamp, ref, object
 	t.sequence++
-	atomic.StoreUint64(&e.Sequence, t.sequence)
+	publish64(&e.Sequence, t.sequence)
 	t.order.insert(i, expiry)
 }
 
@@ -299,9 +300,9 @@ func (t *Table) store(k *Key, hash uint32, ref Ref, object Object, expiry int64,
 func (t *Table) replace(e *Entry, ref Ref, object Object) (replaced Ref) {
 	replaced = e.Ref
 	t.sequence++
-	atomic.StoreUint64(&e.Sequence, 0)
+	publish64(&e.Sequence, 0)
 	e.Ref, e.Object = ref, object
-	atomic.StoreUint64(&e.Sequence, t.sequence)
+	publish64(&e.Sequence, t.sequence)
 	return replaced
 }
 
@@ -333,20 +334,19 @@ func (t *Table) evict(limit uint64, evicted []Ref) (n int, more bool) {
 	if t.head.Capacity == 0 {
 		return 0, false
 	}
-	for uint64(t.head.Used) > limit {
-		if n == len(evicted) {
-			t.late = true
-			return n, true
-		}
+	if used := uint64(t.head.Used); used > limit && used-limit > 1 {
+		t.fetchFirst(int(min(used-limit, uint64(len(evicted)))))
+	}
+	for ; n < len(evicted) && uint64(t.head.Used) > limit; n++ {
 		i := t.order.first()
 		if limit == t.head.Capacity && t.entries.at(i).Sequence == t.sequence {
 			i = t.order.second()
 		}
-		t.tally.evicted()
 		evicted[n] = t.take(i, t.entries.at(i).Key.hash(&t.seeds))
-		n++
 	}
-	return n, false
+	t.tally.evicted(uint64(n))
+	t.late = uint64(t.head.Used) > limit
+	return n, t.late
 }
 
 // take takes entry i out. Nothing of it is left in memory.
@@ -354,7 +354,7 @@ func (t *Table) take(i, hash uint32) Ref {
 	e := t.entries.at(i)
 	ref := e.Ref
 	t.order.remove(i)
-	atomic.StoreUint64(&e.Sequence, 0)
+	publish64(&e.Sequence, 0)
 	e.Key, e.Stamp, e.Ref, e.Object = Key{}, 0, 0, 0
 	t.byKey.remove(i, hash)
 	return ref

@@ -39,7 +39,7 @@ type bucket struct {
 	lock       uint64 // see lock.go; 0: nobody writes
 	generation uint64 // the last that was given
 	_          [48]byte
-	tags       [maxSlots / lanes]uint64
+	tags       [maxSlots / lanes / group]tags
 	area       [areaSize]byte
 }
 
@@ -111,13 +111,22 @@ const (
 // are the highest ones.
 func tagOf(k *Key) uint16 { return uint16(k.Lo) | 1 }
 
-func (b *bucket) tag(slot int) uint16 {
-	return uint16(atomic.LoadUint64(&b.tags[slot/lanes]) >> (slot % lanes * laneBits))
+// tags are some words of them that are looked at together: most buckets are far
+// from full, and whoever stores looks through all of one.
+type tags [group]uint64
+
+const (
+	group    = 4
+	tagWords = maxSlots / lanes
+)
+
+func (b *bucket) tagWord(i int) *uint64 {
+	return &b.tags[i/group][i%group]
 }
 
 // setTag changes one tag in a way that leaves its neighbours whole.
 func (b *bucket) setTag(slot int, tag uint16) {
-	at, shift := &b.tags[slot/lanes], slot%lanes*laneBits
+	at, shift := b.tagWord(slot/lanes), slot%lanes*laneBits
 	for {
 		old := atomic.LoadUint64(at)
 		if uint16(old>>shift) == tag {
@@ -132,12 +141,14 @@ func (b *bucket) setTag(slot int, tag uint16) {
 // slots is how far the directory reaches.
 func (b *bucket) slots() int {
 	for i := len(b.tags) - 1; i >= 0; i-- {
-		if atomic.LoadUint64(&b.tags[i]) == 0 {
+		t := &b.tags[i]
+		if atomic.LoadUint64(&t[0])|atomic.LoadUint64(&t[1])|
+			atomic.LoadUint64(&t[2])|atomic.LoadUint64(&t[3]) == 0 {
 			continue
 		}
-		for slot := (i+1)*lanes - 1; slot >= i*lanes; slot-- {
-			if b.tag(slot) != 0 {
-				return slot + 1
+		for n := group - 1; n >= 0; n-- {
+			if w := atomic.LoadUint64(&t[n]); w != 0 {
+				return (i*group+n)*lanes + (bits.Len64(w)+laneBits-1)/laneBits
 			}
 		}
 	}
@@ -156,18 +167,40 @@ func (b *bucket) search(k *Key) search {
 	return search{bucket: b, pattern: uint64(tagOf(k)) * laneLow}
 }
 
+// match has the highest bit set of each lane that is the pattern's; a borrow may
+// add the lane above one. What the other bits are means nothing.
+func match(w *uint64, pattern uint64) uint64 {
+	x := atomic.LoadUint64(w) ^ pattern
+	return (x - laneLow) &^ x
+}
+
 // slot is the next one, or -1. It may give a slot whose tag is another one.
 func (s *search) slot() int {
-	for s.hits == 0 {
-		if s.next == len(s.bucket.tags) {
+	next, hits := s.next, s.hits
+	for hits == 0 {
+		if next%group == 0 {
+			next = s.skip(next)
+		}
+		if next >= tagWords {
+			s.next = next
 			return -1
 		}
-		x := atomic.LoadUint64(&s.bucket.tags[s.next]) ^ s.pattern
-		// The highest bit of a lane that is zero; a borrow may add the lane above.
-		s.hits = (x - laneLow) &^ x & laneHigh
-		s.next++
+		hits = match(s.bucket.tagWord(next), s.pattern) & laneHigh
+		next++
 	}
-	lane := bits.TrailingZeros64(s.hits) / laneBits
-	s.hits &= s.hits - 1
-	return (s.next-1)*lanes + lane
+	s.next, s.hits = next, hits&(hits-1)
+	return (next-1)*lanes + bits.TrailingZeros64(hits)/laneBits
+}
+
+// skip leaves out groups of words that have no match, from the one that begins
+// with a word.
+func (s *search) skip(word int) int {
+	i, p := word/group, s.pattern
+	for ; i < len(s.bucket.tags); i++ {
+		t := &s.bucket.tags[i]
+		if (match(&t[0], p)|match(&t[1], p)|match(&t[2], p)|match(&t[3], p))&laneHigh != 0 {
+			break
+		}
+	}
+	return i * group
 }

@@ -200,13 +200,13 @@ func TestRegion_PlaceOfTwo(t *testing.T) {
 	require.Equal(t, []byte("session"), get(t, r, k, 0))
 
 	require.True(t, s.publish(&around[0], makeMeta(10, 0), recordWord(e.load().unit(), 7, b.nextGeneration())))
-	put(t, r, around[1], 10, nil)
-	require.Equal(t, uint64(2), r.totals.Damaged, "who writes takes it out")
+	var writer, late plan
+	writer.survey(r, b, b.slots(), &around[1], 0)
+	require.Equal(t, uint64(2), r.totals.Damaged, "who looks for room takes it out")
 	require.Equal(t, []byte("session"), get(t, r, k, 0))
 
 	// Compaction does not rely on it that nobody made one just now.
-	var late plan
-	late.survey(r, b, &around[2], 0)
+	late.survey(r, b, b.slots(), &around[2], 0)
 	s.slot, s.entry = 2, b.entry(2)
 	require.True(t, s.publish(&around[0], makeMeta(10, 0), recordWord(0, areaSize-sumSize, b.nextGeneration())))
 	late.slots = 3

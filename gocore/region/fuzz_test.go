@@ -63,7 +63,8 @@ func fuzzed(t *testing.T, input []byte) *Region {
 			b.setTag(slot, tagOf(&k))
 		case 4:
 			*e = *b.entry(int(next()))
-			b.setTag(slot, b.tag(int(next())))
+			from := int(next())
+			b.setTag(slot, uint16(*b.tagWord(from / lanes)>>(from%lanes*laneBits)))
 		case 5:
 			b.lock = word()
 		case 6:

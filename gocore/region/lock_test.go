@@ -85,6 +85,21 @@ func TestLock_DeadOwner(t *testing.T) {
 	require.True(t, dead(uint64(p.cmd.Process.Pid)<<32))
 }
 
+// What a process takes for the time is what the kernel says, to a millisecond.
+func TestLock_Clock(t *testing.T) {
+	kernel := func() uint32 {
+		var ts unix.Timespec
+		require.NoError(t, unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts))
+		return uint32(ts.Nano() / 1e6)
+	}
+	for range 1000 {
+		before := kernel()
+		now := clock()
+		require.GreaterOrEqual(t, int32(now-before), int32(-1))
+		require.GreaterOrEqual(t, int32(kernel()-now), int32(-1))
+	}
+}
+
 func TestLock_Overdue(t *testing.T) {
 	for _, c := range []struct {
 		taken, now uint32
@@ -94,7 +109,9 @@ func TestLock_Overdue(t *testing.T) {
 		{100, 109, false},
 		{100, 110, true},
 		{100, 1 << 30, true},
-		{101, 100, true}, // of the time before a restart of the host
+		{101, 100, false}, // the clock of another process
+		{109, 100, false},
+		{110, 100, true}, // of the time before a restart of the host
 		{1 << 30, 100, true},
 		{1<<32 - 5, 4, false}, // the clock begins anew every 49 days
 		{1<<32 - 5, 5, true},

@@ -19,10 +19,15 @@ type plan struct {
 
 // victim is the entry that goes first when there is no room.
 type victim struct {
-	slot int // -1: there is none
+	slot int // noVictim, or notLooked: it is to be found by look
 	word word
 	rank uint64
 }
+
+const (
+	noVictim  = -1
+	notLooked = -2
+)
 
 // rank is the order in which entries are evicted: tombstones before records, and
 // in the order of expiry.
@@ -34,46 +39,56 @@ func rank(w word, m meta) uint64 {
 	return expiry | 1<<(64-spaceBits)
 }
 
-// survey finds out what a bucket holds. What has expired is taken out, and what
-// is there under the key, and what makes no sense.
-func (p *plan) survey(r *Region, b *bucket, k *Key, now int64) {
-	p.region, p.bucket = r, b
-	p.slots = b.slots()
+// survey finds out what a bucket holds whose directory has so many slots. What has
+// expired is taken out, and what is there under the key, and what makes no sense.
+func (p *plan) survey(r *Region, b *bucket, slots int, k *Key, now int64) {
+	p.region, p.bucket, p.slots = r, b, slots
 	p.used.set(0, p.slots*entryUnits)
 	p.room = areaUnits - p.slots*entryUnits
-	p.spare, p.victim.slot = p.slots, -1
+	p.spare, p.victim.slot = p.slots, noVictim
 	for slot := range p.slots {
 		e := b.entry(slot)
 		w, m := e.load(), e.loadMeta()
-		switch {
-		case w.state() == free:
-		case !p.sound(w):
-			p.region.discard(e, w)
-			w = 0
-		case e.has(k) || m.expired(now):
+		if w.state() == free {
+			p.spare = min(p.spare, slot)
+			continue
+		}
+		switch goes := m.expired(now) || e.has(k); {
+		case !goes && p.stays(w):
+			p.consider(slot, w, m)
+			continue
+		case goes && p.leaves(w):
 			if e.swap(w, 0) {
 				b.wipe(w)
 			}
-			w = 0
-		case w.state() == live:
-			p.used.set(w.unit(), w.units())
-			p.room -= w.units()
+		default:
+			p.region.discard(e, w)
 		}
-		p.consider(slot, w, m)
+		p.spare = min(p.spare, slot)
 	}
 	p.trim()
 }
 
-// sound is whether an entry can be right: a record has a place of its own, and
-// nobody but the owner of the lock moves one.
-func (p *plan) sound(w word) bool {
+// stays is whether an entry can be right: a record has a place of its own, and
+// nobody but the owner of the lock moves one. The place is used from then on.
+func (p *plan) stays(w word) bool {
 	switch w.state() {
 	case tombstone:
 		return true
 	case live:
-		return w.end() <= areaUnits && !p.used.any(w.unit(), w.units())
+		units := w.units()
+		if w.end() <= areaUnits && p.used.claim(w.unit(), units) {
+			p.room -= units
+			return true
+		}
 	}
 	return false
+}
+
+// leaves is whether an entry that goes can be right.
+func (p *plan) leaves(w word) bool {
+	return w.state() == tombstone ||
+		w.state() == live && w.end() <= areaUnits && !p.used.any(w.unit(), w.units())
 }
 
 // trim gives up the free slots at the end of the directory.
@@ -89,7 +104,7 @@ func (p *plan) trim() {
 
 // look finds a free slot and the next victim once more.
 func (p *plan) look() {
-	p.spare, p.victim.slot = p.slots, -1
+	p.spare, p.victim.slot = p.slots, noVictim
 	for slot := range p.slots {
 		e := p.bucket.entry(slot)
 		p.consider(slot, e.load(), e.loadMeta())
@@ -140,6 +155,9 @@ func (p *plan) makeRoom(units int) (slot, unit int, ok bool) {
 				return p.spare, unit, true
 			}
 		}
+		if p.victim.slot == notLooked {
+			p.look()
+		}
 		switch {
 		case !compact && (fits || p.victim.slot < 0):
 			p.compact()
@@ -170,10 +188,12 @@ func (p *plan) place(units int) (unit int, ok bool) {
 	return p.used.fit(front, units)
 }
 
-// evict takes out the victim.
+// evict takes out the victim. To find the next one costs as much as to survey, and
+// mostly none is needed.
 func (p *plan) evict() {
 	v := p.victim
-	if p.bucket.entry(v.slot).swap(v.word, 0) {
+	e := p.bucket.entry(v.slot)
+	if e.swap(v.word, 0) {
 		p.bucket.wipe(v.word)
 		if v.word.state() == live {
 			p.region.count(&p.region.totals.Evicted)
@@ -183,8 +203,11 @@ func (p *plan) evict() {
 		p.used.clear(v.word.unit(), v.word.units())
 		p.room += v.word.units()
 	}
+	if e.load().state() == free {
+		p.spare = min(p.spare, v.slot)
+	}
+	p.victim.slot = notLooked
 	p.trim()
-	p.look()
 }
 
 // compact moves all records to the back of the area, so that what is not used is

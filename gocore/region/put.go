@@ -98,18 +98,37 @@ func (s *site) publish(k *Key, m meta, w word) bool {
 	return s.entry.swap(s.old, w)
 }
 
+// drop takes out what is there under a key, in a bucket that is locked.
+func (b *bucket) drop(k *Key) {
+	s := b.search(k)
+	for slot := s.slot(); slot >= 0; slot = s.slot() {
+		e := b.entry(slot)
+		if w := e.load(); w.state() != free && e.has(k) && e.swap(w, 0) {
+			b.wipe(w)
+		}
+	}
+}
+
 // makeRoom finds a place for an entry with so many units, in one of two buckets
 // that are locked, and takes out what is there under the key. It is false if a
 // lock was taken over meanwhile, in which case it can also be that nothing is
 // known any more.
+//
+// The bucket with the shorter directory is mostly the one with more room. If there
+// is room in it the other one need not be looked through, which costs most of all.
 func (r *Region) makeRoom(p *pair, k *Key, now int64, units int) (s site, ok bool) {
 	var plans [2]plan
-	for i := range plans {
-		plans[i].survey(r, p.bucket[i], k, now)
-	}
+	slots := [2]int{p.bucket[0].slots(), p.bucket[1].slots()}
 	best := 0
-	if plans[1].better(&plans[0], units) {
+	if slots[1] < slots[0] {
 		best = 1
+	}
+	other := 1 - best
+	plans[best].survey(r, p.bucket[best], slots[best], k, now)
+	if plans[best].left(units) >= 0 {
+		p.bucket[other].drop(k)
+	} else if plans[other].survey(r, p.bucket[other], slots[other], k, now); plans[other].better(&plans[best], units) {
+		best = other
 	}
 	chosen := &plans[best]
 	slot, unit, ok := chosen.makeRoom(units)

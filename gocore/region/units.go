@@ -8,8 +8,8 @@ type units [(areaUnits + 63) / 64]uint64
 // span is where n units, at least one, lie in a set: in word i from the bits of
 // first on, in word j up to those of last, and in all words between them.
 func span(from, n int) (i, j int, first, last uint64) {
-	end := from + n - 1
-	return from / 64, end / 64, ^uint64(0) << (from % 64), ^uint64(0) >> (63 - end%64)
+	begin, end := uint(from), uint(from+n-1)
+	return int(begin / 64), int(end / 64), ^uint64(0) << (begin % 64), ^uint64(0) >> (63 - end%64)
 }
 
 // set adds n units.
@@ -27,6 +27,27 @@ func (s *units) set(from, n int) {
 		s[i] = ^uint64(0)
 	}
 	s[j] |= last
+}
+
+// claim adds n units. It is false, and adds none, if one of them is in the set.
+func (s *units) claim(from, n int) bool {
+	if n == 0 {
+		return true
+	}
+	i, j, first, last := span(from, n)
+	if i == j {
+		mask := first & last
+		if s[i]&mask != 0 {
+			return false
+		}
+		s[i] |= mask
+		return true
+	}
+	if s.any(from, n) {
+		return false
+	}
+	s.set(from, n)
+	return true
 }
 
 // clear takes n units out.

@@ -17,10 +17,17 @@ func TestUnits_Model(t *testing.T) {
 		from := r.IntN(areaUnits + 1)
 		n := r.IntN(min(areaUnits-from, 1<<r.IntN(13)) + 1)
 		set := r.IntN(2) == 0
-		if set {
-			s.set(from, n)
-		} else {
+		switch {
+		case !set:
 			s.clear(from, n)
+		case r.IntN(2) == 0:
+			s.set(from, n)
+		default:
+			free := !slices.Contains(model[from:from+n], true)
+			require.Equal(t, free, s.claim(from, n))
+			if !free {
+				continue
+			}
 		}
 		for i := range n {
 			model[from+i] = set

@@ -40,6 +40,7 @@ int main(void)
     TRACE(SSL_has_matching_session_id(ssl, NULL, 0));
     TRACE(SSL_CTX_set_generate_session_id(NULL, NULL));
     TRACE(SSL_set_generate_session_id(NULL, NULL));
+    TRACE(SSL_set_SSL_CTX(NULL, ctx) == NULL);
     TRACE(errno);
     TRACE(ERR_peek_error());
     TRACE(SSL_CTX_sess_number(ctx));

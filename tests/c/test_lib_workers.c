@@ -1,4 +1,5 @@
 /* lib_workers: a session of one worker resumes at each, and is counted where it was found. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "library.h"
@@ -126,6 +127,18 @@ static long find_many(SSL_CTX *ctx, saved *session, long n)
     return found;
 }
 
+/* One more, with data that no other worker can have. */
+static long add_with_data(SSL_CTX *ctx, saved *session, long n)
+{
+    SSL_SESSION *sess = one_of_many(session, n);
+    const int place = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+
+    REQUIRE(SSL_SESSION_set_ex_data(sess, place, "data"));
+    const long stored = SSL_CTX_add_session(ctx, sess);
+    SSL_SESSION_free(sess);
+    return stored;
+}
+
 static long number(SSL_CTX *ctx, saved *session, long n)
 {
     (void)session, (void)n;
@@ -138,8 +151,11 @@ static long full(SSL_CTX *ctx, saved *session, long n)
     return SSL_CTX_sess_cache_full(ctx);
 }
 
-/* A worker's table has the newest; nothing is lost by that, and nobody told. */
-static void many(void (*removed)(SSL_CTX *ctx, SSL_SESSION *sess))
+/*
+ * A worker's table has the newest; nothing is lost by that, and nobody told. It
+ * has all if `alone` is set: a session that the others cannot have.
+ */
+static void many(void (*removed)(SSL_CTX *ctx, SSL_SESSION *sess), bool alone)
 {
     saved s = {0};
 
@@ -149,11 +165,13 @@ static void many(void (*removed)(SSL_CTX *ctx, SSL_SESSION *sess))
     SSL_CTX_sess_set_remove_cb(server, removed);
     workers_start(close_contexts);
     TRACE(visit_at(A, server, &s));
+    if (alone)
+        TRACE(at(A, add_with_data, server, &s, 3000));
     TRACE(at(A, add_many, server, &s, 3000));
     TRACE(at(A, number, server, NULL, 0));
     TRACE(at(A, full, server, NULL, 0));
-    TRACE(at(A, find_many, server, &s, 3000));
-    TRACE(at(B, find_many, server, &s, 3000));
+    TRACE(at(A, find_many, server, &s, 3001));
+    TRACE(at(B, find_many, server, &s, 3001));
     resumes("the first", server, &s);
     workers_stop();
     close_contexts();
@@ -170,8 +188,10 @@ int main(void)
     shared(TLS1_2_VERSION);
     shared(TLS1_3_VERSION);
     STEP("more sessions than a worker keeps");
-    many(NULL);
+    many(NULL, false);
+    STEP("more sessions than a worker keeps, one of which is its own");
+    many(NULL, true);
     STEP("an application that wants to hear of each has all of them");
-    many(nothing);
+    many(nothing, false);
     return finish();
 }

@@ -58,8 +58,8 @@ int main(int argc, char **argv)
     fclose(file);
     while (fread(&key, sizeof key, 1, stdin) == 1) {
         struct ssc_index_item item = {0};
-        struct ssc_index_key own;
-        ssc_index_key(&head, &key, &own);
+        struct ssc_index_key own = {.key = key};
+        ssc_index_hash(&head, &own);
         const enum ssc_index_answer answer = ssc_index_find(&head, &own, &item);
         ssc_index_prefetch(&head, &own);
         printf("%u %u %d %llu %u\n", own.hash, spread(&own), (int)answer,

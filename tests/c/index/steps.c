@@ -63,10 +63,9 @@ static sscore_key key_of(int n)
 
 static struct ssc_index_key own_key_of(int n)
 {
-    const sscore_key key = key_of(n);
-    struct ssc_index_key own;
+    struct ssc_index_key own = {.key = key_of(n)};
 
-    ssc_index_key(&now.index, &key, &own);
+    ssc_index_hash(&now.index, &own);
     return own;
 }
 
@@ -195,7 +194,7 @@ static void take_noted(void)
 
 static void split(void)
 {
-    const uint32_t added = now.index.lines, mask = (1u << bits_of(added)) - 1;
+    const uint32_t added = now.index.lines, mask = UINT32_MAX >> __builtin_clz(added);
     struct ssc_index_line *from = &now.own[added & mask >> 1], *to = &now.own[added];
     uint64_t words[LINES * SSC_INDEX_WORDS];
     int count = 0;

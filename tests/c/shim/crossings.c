@@ -141,6 +141,43 @@ static void hit_of_the_application(void)
     SSL_CTX_free(client);
 }
 
+/* Between the parts of its removal, others evict a session and store it once more. */
+static SSL_CTX *busy;
+static SSL_SESSION *stored;
+
+static void evict_and_add(void)
+{
+    evict_all();
+    REQUIRE(SSL_CTX_add_session(busy, stored) == 1);
+}
+
+static void removal_overtaken(void)
+{
+    busy = plain_context();
+    stored = make_session("overtaken", TLS1_2_VERSION);
+    REQUIRE(SSL_CTX_add_session(busy, stored) == 1);
+    show_last();
+    before_removal(evict_and_add);
+    REQUIRE(SSL_CTX_remove_session(busy, stored) == 1);
+    REQUIRE(SSL_CTX_sess_number(busy) == 0);
+    SSL_SESSION_free(stored);
+    expect("sessions left by a removal that was overtaken", (int)sessions_alive(), 0);
+    SSL_CTX_free(busy);
+}
+
+/* What was displaced, and not handed out to any thread, ends with the context at the latest. */
+static void end_with_debts(void)
+{
+    SSL_CTX *ctx = plain_context();
+    SSL_SESSION *sess = make_session("displaced", TLS1_2_VERSION);
+
+    REQUIRE(SSL_CTX_add_session(ctx, sess) == 1);
+    owe_last();
+    SSL_SESSION_free(sess);
+    SSL_CTX_free(ctx);
+    expect("sessions left by a context", (int)sessions_alive(), 0);
+}
+
 int main(void)
 {
     begin();
@@ -149,6 +186,8 @@ int main(void)
     handshakes(TLS1_2_VERSION);
     handshakes(TLS1_3_VERSION);
     hit_of_the_application();
+    end_with_debts();
+    removal_overtaken();
     const int status = finish();
     return failures != 0 || status != 0;
 }

@@ -11,4 +11,16 @@ int crossings(void);
 /* How often the core was started: 0 or 1. */
 int core_starts(void);
 
+/* From now on the index shows the session stored last, so that the shim finds it by itself. */
+void show_last(void);
+
+/* The next removal lets another thread come first: it calls `other`. */
+void before_removal(void (*other)(void));
+
+/* Drops all that is stored, as evictions that another thread is handed. */
+void evict_all(void);
+
+/* The session stored last is displaced, and waits to be handed out. */
+void owe_last(void);
+
 #endif

@@ -28,6 +28,7 @@ int use(SSL_CTX *ctx, SSL *ssl, SSL_SESSION *sess, sesscache_stats *stats)
     SSL_CTX_sess_set_get_cb(ctx, g);
     SSL_CTX_set_generate_session_id(ctx, id);
     SSL_set_generate_session_id(ssl, id);
+    SSL_set_SSL_CTX(ssl, ctx);
     SSL_CTX_flush_sessions(ctx, 0L);
     SSL_CTX_flush_sessions_ex(ctx, (time_t)0);
     SSL_SESSION_set_time(sess, 1L);

@@ -17,7 +17,7 @@ func TestFaults_Allocation(t *testing.T) {
 	for _, kind := range []string{
 		`another context: [1-9][0-9]* of kind 'allocation of the shim'`,
 		`another context: [1-9][0-9]+ of kind 'allocation of OpenSSL'`,
-		`the first add: [1-9] of kind 'allocation of the shim'`,
+		`the first add: [1-9][0-9]* of kind 'allocation of the shim'`,
 		`the first add: [1-9] of kind 'thread of the shim'`,
 	} {
 		require.Regexp(t, regexp.MustCompile(kind), result.Stdout)

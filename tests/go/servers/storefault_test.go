@@ -105,10 +105,20 @@ func (p *pair) await(t *testing.T, what string, holds func(before, now statfile.
 	}
 }
 
-// requireSharing asserts that each instance resumes what the other made.
+// requireSharing asserts that each instance resumes what the other made. If the machine let the
+// store answer too late, it is tried again.
 func (p *pair) requireSharing(t *testing.T) {
 	t.Helper()
-	sequence := p.alternate(t)
+	p.rest(t)
+	var sequence result
+	for range 3 {
+		late := sum(p.settle(t)).late()
+		sequence = p.alternate(t)
+		if sum(p.settle(t)).late() == late {
+			break
+		}
+	}
+	p.log(t, sequence)
 	require.Equal(t, eachResumes, sequence.TLS12.History)
 	require.Equal(t, eachResumes, sequence.TLS13.History)
 }
