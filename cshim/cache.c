@@ -334,13 +334,11 @@ static void removed(struct ssc_ctx *rec, SSL_SESSION *sess, struct removal *fram
     else if (table != 0)
         aim(rec, sess, target);
     if (table != 0 && target->keyed && take_out(rec, table, target, sess, caches, &ref)) {
-        if (frame != NULL) {
+        if (frame != NULL)
             frame->found = true;
-            /* Another thread may have added it to libssl's copy since libssl
-             * looked there for us. */
-            if (atomic_load(&rec->mirrored))
-                ssc_cache_mark(rec, sess);
-        }
+        /* Another thread may have added it to libssl's copy since libssl looked there. */
+        if (mirrored(rec) && !ssc_ctx_being_freed(rec->ctx))
+            ssc_cache_mark(rec, sess);
     }
     errno = saved_errno;
     ssc_callback_remove(rec, sess);

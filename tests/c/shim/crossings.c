@@ -5,6 +5,9 @@
  */
 #include "../harness.h"
 #include "fake_core.h"
+#include "libssl.h"
+
+#include <openssl/lhash.h>
 
 static int failures;
 
@@ -165,6 +168,30 @@ static void removal_overtaken(void)
     SSL_CTX_free(busy);
 }
 
+/* A session is added while libssl removes one of the same ID: its copy has what the cache has. */
+static void add_stored(void)
+{
+    REQUIRE(SSL_CTX_add_session(busy, stored) == 1);
+}
+
+static void copy_overtaken(void)
+{
+    SSL_SESSION *sess = make_session("twin", TLS1_2_VERSION);
+
+    busy = plain_context();
+    stored = make_session("twin", TLS1_2_VERSION);
+    REQUIRE(SSL_CTX_add_session(busy, sess) == 1);
+    const LHASH_OF(SSL_SESSION) *copy = SSL_CTX_sessions(busy); /* from here on there is one */
+    before_removal(add_stored);
+    /* As libssl does it, where its calls do not come to us. */
+    REQUIRE(ssc_libssl()->SSL_CTX_remove_session(busy, sess) == 1);
+    expect("sessions cached", (int)SSL_CTX_sess_number(busy), 0);
+    expect("sessions in libssl's copy", (int)OPENSSL_LH_num_items((const OPENSSL_LHASH *)copy), 0);
+    SSL_SESSION_free(sess);
+    SSL_SESSION_free(stored);
+    SSL_CTX_free(busy);
+}
+
 /* What was displaced, and not handed out to any thread, ends with the context at the latest. */
 static void end_with_debts(void)
 {
@@ -187,6 +214,7 @@ int main(void)
     handshakes(TLS1_3_VERSION);
     hit_of_the_application();
     end_with_debts();
+    copy_overtaken();
     removal_overtaken();
     const int status = finish();
     return failures != 0 || status != 0;
