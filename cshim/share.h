@@ -20,7 +20,7 @@ static inline bool ssc_share_region(void)
     const struct ssc_region *region = ssc_region();
 
     return region->base != NULL &&
-           (ssc_config()->store != NULL || region->in_file || ssc_region_inherited());
+           (ssc_config()->store != NULL || region->in_file || ssc_config()->takeover || ssc_region_inherited());
 }
 
 /* ssc_share_any is true if this process shares sessions: it has a region with others, or a store. */

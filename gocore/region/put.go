@@ -42,6 +42,7 @@ func (r *Region) put(k *Key, space uint32, expiry, now int64, record []byte, sta
 		r.count(&r.totals.Busy)
 		return Busy
 	}
+	r.bring(s.bucket, s.unit)
 	atomic.StoreUint64(s.bucket.sum(s.unit), r.recordSum(k, m, record))
 	copy(s.bucket.data(s.unit, len(record)), record)
 	w := recordWord(s.unit, len(record), s.bucket.nextGeneration())

@@ -62,6 +62,7 @@ type Region struct {
 	seed    uint64
 	pid     uint32
 	totals  *Counters
+	present present
 }
 
 // head is what a region begins with; the stamps and the buckets follow.
@@ -110,6 +111,7 @@ func Open(mem []byte, totals *Counters) (*Region, error) {
 		pid:     uint32(os.Getpid()),
 		totals:  totals,
 	}
+	r.present = makePresent(mem[first:])
 	for r.seed == 0 {
 		atomic.CompareAndSwapUint64(&r.head.seed, 0, rand.Uint64())
 		r.seed = atomic.LoadUint64(&r.head.seed)
