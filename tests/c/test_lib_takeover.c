@@ -74,6 +74,8 @@ static void outside_first(void)
     STEP("a miss of ours goes to the application's get_cb, and its answer is kept");
     server = server_context(TLS1_2_VERSION);
     second = server_context(TLS1_2_VERSION);
+    /* With other authorities it is a context of another kind, which finds nothing of the first's. */
+    REQUIRE(SSL_CTX_add_client_CA(second, SSL_CTX_get0_certificate(second)));
     client = client_context(TLS1_2_VERSION);
     SSL_CTX_set_session_cache_mode(server, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_set_session_cache_mode(second, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
@@ -90,6 +92,42 @@ static void outside_first(void)
     SSL_CTX_free(client);
     store_clear();
     TRACE(sessions_alive());
+}
+
+/* A process alone has a region too: its table keeps the newest as objects, the region all. */
+static void more_than_the_table(void)
+{
+    const unsigned most = 200;
+
+    STEP("sessions of one process, all but the newest as bytes");
+    server = server_context(TLS1_3_VERSION);
+    client = client_context(TLS1_3_VERSION);
+    SSL_CTX_set_session_cache_mode(server, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+    pair p = pair_new(server, client, NULL);
+    REQUIRE(handshake(&p));
+    SSL_SESSION *model = SSL_get1_session(p.server);
+    pair_close(&p);
+    SSL_CTX_flush_sessions(server, 0);
+    const long before = sessions_alive();
+    for (unsigned i = 0; i < most; i++) {
+        unsigned char id[32] = {[30] = (unsigned char)(i >> 8), [31] = (unsigned char)i};
+        SSL_SESSION *sess = SSL_SESSION_dup(model);
+        REQUIRE(SSL_SESSION_set1_id(sess, id, sizeof id));
+        REQUIRE(SSL_CTX_add_session(server, sess) == 1);
+        SSL_SESSION_free(sess);
+    }
+    TRACE(sessions_alive() - before);
+    unsigned found = 0;
+    SSL *ssl = SSL_new(server);
+    for (unsigned i = 0; i < most; i++) {
+        const unsigned char id[32] = {[30] = (unsigned char)(i >> 8), [31] = (unsigned char)i};
+        found += SSL_has_matching_session_id(ssl, id, sizeof id) != 0;
+    }
+    TRACE(found == most);
+    SSL_free(ssl);
+    SSL_SESSION_free(model);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
 }
 
 int main(void)
@@ -114,5 +152,6 @@ int main(void)
     }
     client_side();
     outside_first();
+    more_than_the_table();
     return finish();
 }
