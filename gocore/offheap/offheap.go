@@ -33,10 +33,19 @@ func Used() int64 {
 
 var pageSize = os.Getpagesize()
 
-// free has a list for each size of block; a free block begins with the next.
+// free has for each size of block a list of those that were freed, each of which
+// begins with the next, and the rest of a span, from which blocks are cut one by
+// one: a process comes to no page of it that it does not use.
 var free struct {
 	sync.Mutex
 	lists [spanShift + 1]unsafe.Pointer
+	spans [spanShift + 1]rest
+}
+
+// rest is what is left of a span.
+type rest struct {
+	at   unsafe.Pointer
+	size int
 }
 
 // Alloc returns size bytes, which are zero and aligned to 64 bytes; nil if the
@@ -56,10 +65,10 @@ func alloc(size int) unsafe.Pointer {
 	shift := shiftOf(size)
 	free.Lock()
 	defer free.Unlock()
-	if free.lists[shift] == nil && !cutSpan(shift) {
-		return nil
-	}
 	p := free.lists[shift]
+	if p == nil {
+		return free.spans[shift].cut(1 << shift)
+	}
 	free.lists[shift] = *(*unsafe.Pointer)(p)
 	*(*unsafe.Pointer)(p) = nil
 	return p
@@ -85,19 +94,21 @@ func shiftOf(size int) int {
 	return max(minShift, bits.Len(uint(size-1)))
 }
 
-// cutSpan makes blocks of one size.
-func cutSpan(shift int) bool {
-	span := mapPages(spanSize)
-	if span == nil {
-		return false
+// cut takes a block from the span, or from a new one if there is nothing left of it.
+func (r *rest) cut(block int) unsafe.Pointer {
+	if r.size == 0 {
+		span := mapPages(spanSize)
+		if span == nil {
+			return nil
+		}
+		*r = rest{at: span, size: spanSize}
 	}
-	// From the end, so that blocks are handed out in the order of their addresses.
-	for at := spanSize - 1<<shift; at >= 0; at -= 1 << shift {
-		block := unsafe.Add(span, at)
-		*(*unsafe.Pointer)(block) = free.lists[shift]
-		free.lists[shift] = block
+	p := r.at
+	r.size -= block
+	if r.size > 0 {
+		r.at = unsafe.Add(p, block)
 	}
-	return true
+	return p
 }
 
 func pages(size int) uintptr {
