@@ -60,7 +60,7 @@ func Parts() []string {
 
 // complete fills in what is zero, and finds the programs.
 func (o *Options) complete() error {
-	rounds, turns, seconds, used, sessions := 3, 4, 0.8, 10_000, 1_000_000
+	rounds, turns, seconds, used, sessions := 3, 4, 0.7, 10_000, 1_000_000
 	if o.Quick {
 		rounds, turns, seconds, used, sessions = 1, 1, 0.5, 500, 20_000
 	}
