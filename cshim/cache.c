@@ -336,8 +336,9 @@ static void removed(struct ssc_ctx *rec, SSL_SESSION *sess, struct removal *fram
     if (table != 0 && target->keyed && take_out(rec, table, target, sess, caches, &ref)) {
         if (frame != NULL)
             frame->found = true;
-        /* Another thread may have added it to libssl's copy since libssl looked there. */
-        if (mirrored(rec) && !ssc_ctx_being_freed(rec->ctx))
+        /* Another thread may have added it to libssl's copy since libssl looked there.
+         * Where an add or the end of the context displaces it, libssl has its lock. */
+        if (mirrored(rec) && !in_libssl_add && !ssc_ctx_being_freed(rec->ctx))
             ssc_cache_mark(rec, sess);
     }
     errno = saved_errno;

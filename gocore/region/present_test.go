@@ -25,8 +25,8 @@ func here(t *testing.T, mem []byte) (n int) {
 	return n
 }
 
-// Who stores or finds a record is given half a bucket at once. Who stores uses no more
-// memory than that: what nobody comes near does not exist.
+// Who stores a record is given half a bucket at once, and no more memory than that:
+// what nobody comes near does not exist.
 func TestRegion_PagesComeTogether(t *testing.T) {
 	const pages = half / pageSize
 	probe, _ := share(t, half)
