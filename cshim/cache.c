@@ -111,7 +111,7 @@ static void mirror_add(struct ssc_ctx *rec, SSL_SESSION *sess)
     in_libssl_add = outer;
     /* Another thread may have taken it out of the core in between. */
     if (!sscore_contains(ssc_ctx_core(rec), &key, 0, 0))
-        ssc_cache_mark(rec, sess);
+        unmirror(rec, sess);
 }
 
 /* Stores what needs no crossing: it displaces nothing, and nobody else gets it. */
@@ -339,7 +339,7 @@ static void removed(struct ssc_ctx *rec, SSL_SESSION *sess, struct removal *fram
         /* Another thread may have added it to libssl's copy since libssl looked there.
          * Where an add or the end of the context displaces it, libssl has its lock. */
         if (mirrored(rec) && !in_libssl_add && !ssc_ctx_being_freed(rec->ctx))
-            ssc_cache_mark(rec, sess);
+            unmirror(rec, sess);
     }
     errno = saved_errno;
     ssc_callback_remove(rec, sess);
@@ -394,8 +394,8 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
             return;
         }
         /* Out of libssl's copy it comes only with the mark; early data asks there. */
-        if (atomic_load(&rec->mirrored))
-            ssc_cache_mark(rec, sess);
+        if (mirrored(rec))
+            unmirror(rec, sess);
         ssc_slot_release(ref);
     }
     errno = saved_errno;

@@ -33,7 +33,7 @@ struct ssc_ctx {
 
     _Atomic bool served;               /* a connection was a server's */
     _Atomic bool attached;             /* false: libssl's own cache serves, see ssc_ctx_detach */
-    _Atomic bool mirrored;             /* libssl's table is kept as a copy, see ssc_ctx_mirror */
+    _Atomic bool mirrored;             /* libssl's table is kept as a copy, see ssc_cache_mirror */
     _Atomic bool unshared;             /* some sessions are in its table alone */
     _Atomic(struct ssc_table *) table; /* never NULL */
     struct ssc_table *own;             /* the table it was made with, if it uses another's now */

@@ -33,7 +33,7 @@ type Options struct {
 	Rounds int
 	// Turns of each side in a round; 0: 4, or 1 if Quick.
 	Turns int
-	// Seconds of each load; 0: 0.8, or 0.5 if Quick.
+	// Seconds of each load; 0: 0.7, or 0.5 if Quick.
 	Seconds float64
 	// Used is how many sessions a server has given out before it is measured;
 	// 0: 10,000, or 500 if Quick.

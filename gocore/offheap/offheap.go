@@ -34,18 +34,18 @@ func Used() int64 {
 var pageSize = os.Getpagesize()
 
 // free has for each size of block a list of those that were freed, each of which
-// begins with the next, and the rest of a span, from which blocks are cut one by
-// one: a process comes to no page of it that it does not use.
+// begins with the next, and the span from which blocks are cut, one by one: a
+// process comes to no page of it that it does not use.
 var free struct {
 	sync.Mutex
 	lists [spanShift + 1]unsafe.Pointer
-	spans [spanShift + 1]rest
+	spans [spanShift + 1]span
 }
 
-// rest is what is left of a span.
-type rest struct {
-	at   unsafe.Pointer
-	size int
+// span has been cut into blocks as far as it is used.
+type span struct {
+	start unsafe.Pointer // nil: there is none yet
+	used  int
 }
 
 // Alloc returns size bytes, which are zero and aligned to 64 bytes; nil if the
@@ -94,20 +94,17 @@ func shiftOf(size int) int {
 	return max(minShift, bits.Len(uint(size-1)))
 }
 
-// cut takes a block from the span, or from a new one if there is nothing left of it.
-func (r *rest) cut(block int) unsafe.Pointer {
-	if r.size == 0 {
-		span := mapPages(spanSize)
-		if span == nil {
+// cut takes a block from the span, or from a new one if all of it is used.
+func (s *span) cut(block int) unsafe.Pointer {
+	if s.start == nil || s.used == spanSize {
+		start := mapPages(spanSize)
+		if start == nil {
 			return nil
 		}
-		*r = rest{at: span, size: spanSize}
+		*s = span{start: start}
 	}
-	p := r.at
-	r.size -= block
-	if r.size > 0 {
-		r.at = unsafe.Add(p, block)
-	}
+	p := unsafe.Add(s.start, s.used)
+	s.used += block
 	return p
 }
 

@@ -14,10 +14,7 @@ import (
 // as one exception. A kernel that does not know how (before Linux 5.14) gives the
 // pages one by one. Who only reads is given those around with the first, as far as
 // they exist.
-const (
-	half   = bucketSize / 2
-	halves = bucketSize / half
-)
+const half = bucketSize / 2
 
 // present is what this process has asked for: a bit for each half of a bucket. It
 // is nil if the memory does not lie in pages of its own.

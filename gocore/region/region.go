@@ -110,8 +110,8 @@ func Open(mem []byte, totals *Counters) (*Region, error) {
 		buckets: uint64((len(mem) - first) / bucketSize),
 		pid:     uint32(os.Getpid()),
 		totals:  totals,
+		present: makePresent(mem[first:]),
 	}
-	r.present = makePresent(mem[first:])
 	for r.seed == 0 {
 		atomic.CompareAndSwapUint64(&r.head.seed, 0, rand.Uint64())
 		r.seed = atomic.LoadUint64(&r.head.seed)
