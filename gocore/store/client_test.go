@@ -29,10 +29,10 @@ func TestMemcachedExpiration(t *testing.T) {
 		2*time.Second - 1:                     1,
 		time.Hour:                             3600,
 		memcachedMonth:                        30 * 24 * 3600,
-		memcachedMonth + 1:                    1_800_000_000 + 30*24*3600 + 1,
-		memcachedMonth + 90*time.Second:       1_800_000_000 + 30*24*3600 + 90,
+		memcachedMonth + 1:                    1_800_000_000 + 30*24*3600 + 1 - 2,
+		memcachedMonth + 90*time.Second:       1_800_000_000 + 30*24*3600 + 90 - 2,
 		time.Duration(math.MaxInt64):          30 * 24 * 3600,
-		300_000_000 * time.Second:             2_100_000_000,
+		300_000_000 * time.Second:             2_100_000_000 - 2,
 		(math.MaxInt32 - 1.7e9) * time.Second: 30 * 24 * 3600,
 	} {
 		got, ok := memcachedExpiration(now, ttl)

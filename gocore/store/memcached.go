@@ -18,6 +18,9 @@ const (
 
 	// memcachedMonth is the longest time that memcached reads as one from now on.
 	memcachedMonth = 30 * 24 * time.Hour
+	// memcachedLate is how far memcached's clock may be behind: it counts whole
+	// seconds from the whole second of its start, and looks once a second.
+	memcachedLate = 2 * time.Second
 )
 
 // memcachedServer is one memcached.
@@ -117,13 +120,13 @@ func (m *memcachedServer) writeOne(ctx context.Context, o *op) (err error) {
 }
 
 // memcachedExpiration is ttl as memcached reads it: seconds, rounded down, from
-// now on, or since 1970 if they are more than a month. It is false for less
-// than a second: 0 would be for ever.
+// now on, or since 1970 if they are more than a month: then memcachedLate sooner.
+// It is false for less than a second: 0 would be for ever.
 func memcachedExpiration(now time.Time, ttl time.Duration) (int32, bool) {
 	if ttl <= memcachedMonth {
 		return int32(ttl / time.Second), ttl >= time.Second
 	}
-	if until := now.Add(ttl).Unix(); until <= math.MaxInt32 {
+	if until := now.Add(ttl - memcachedLate).Unix(); until <= math.MaxInt32 {
 		return int32(until), true
 	}
 	return int32(memcachedMonth / time.Second), true
