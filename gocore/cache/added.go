@@ -41,20 +41,6 @@ func (t *Table) takeAdded(most uint32) {
 	publish32(&t.head.AddedHead, end)
 }
 
-// fetchAdded has the memory of the entries that so many sessions will get come
-// all at once: see fetchRetired.
-func (t *Table) fetchAdded(sessions uint32) {
-	if t.head.Used < worthFetching {
-		return
-	}
-	fetched := t.fetched
-	for n := range min(sessions, t.byKey.free) {
-		i := *t.byKey.freed.at(t.byKey.free - 1 - n)
-		fetched ^= t.entries.at(i).Stamp ^ t.order.places.at(i).bucket
-	}
-	t.fetched = fetched
-}
-
 func (t *Table) takeNoted(a *Noted, maybeTwice bool) {
 	hash := a.Key.hash(&t.seeds)
 	if maybeTwice {

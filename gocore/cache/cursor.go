@@ -26,6 +26,9 @@ type Cursor struct {
 	tm, now   int64
 	// what the step under way has taken out, not yet counted
 	expiredNow, flushedNow uint64
+	// ahead is the entry that the next step is to take first, or none.
+	ahead   uint32
+	fetched uint32 // see Table.fetched
 }
 
 // Flush starts a walk that takes out the sessions that expired before tm, or,
@@ -56,7 +59,9 @@ func (t *Table) cursor() *Cursor {
 func (c *Cursor) Next(buf []Ref) int {
 	n := 0
 	for n < len(buf) {
-		got, done := c.step(buf[n:min(n+stepTakes, len(buf))])
+		take := min(stepTakes, len(buf)-n)
+		c.fetchAhead(take)
+		got, done := c.step(buf[n : n+take])
 		n += got
 		if done {
 			break
@@ -76,6 +81,7 @@ func (c *Cursor) step(buf []Ref) (n int, done bool) {
 	}
 	if c.ordered {
 		n, done = c.stepOrdered(buf)
+		c.look()
 	} else {
 		n, done = c.stepNumbered(buf)
 	}
@@ -90,9 +96,6 @@ func (c *Cursor) step(buf []Ref) (n int, done bool) {
 // walk began stands in front, the walk goes on by number.
 func (c *Cursor) stepOrdered(buf []Ref) (n int, done bool) {
 	for n < len(buf) {
-		if n%fetchMost == 0 {
-			c.table.fetchFirst(min(fetchMost, len(buf)-n))
-		}
 		i := c.table.order.first()
 		if i == none || !c.all && !c.expired(i) {
 			return n, true
@@ -105,6 +108,15 @@ func (c *Cursor) stepOrdered(buf []Ref) (n int, done bool) {
 		n++
 	}
 	return n, false
+}
+
+// look sees what the next step is going to begin with, if it takes from the front
+// of the order and that is worth while to be fetched.
+func (c *Cursor) look() {
+	c.ahead = none
+	if c.ordered && c.table.head.Used >= worthFetching {
+		c.ahead = c.table.order.first()
+	}
 }
 
 func (c *Cursor) stepNumbered(buf []Ref) (n int, done bool) {

@@ -54,8 +54,9 @@ type Table struct {
 	lane     uint32 // of the retired that were taken last
 	called   bool   // Add has stored something since the notes of C were taken
 	fetched  uint32 // nothing; it keeps reads that fetch memory from being left out
-	late     bool   // there may be more than the capacity, which was not yet evicted
-	owed     []Ref  // displaced, and not yet handed out
+	readers  readers
+	late     bool  // there may be more than the capacity, which was not yet evicted
+	owed     []Ref // displaced, and not yet handed out
 }
 
 // New makes an empty table. It is nil if memory is short.
@@ -93,6 +94,7 @@ func (t *Table) Close() {
 		return
 	}
 	t.closed = true
+	t.readers.close()
 	t.byKey.release()
 	t.entries.release()
 	t.order.release()

@@ -1,0 +1,121 @@
+package cache
+
+import (
+	"math"
+	"math/bits"
+	"runtime"
+	"sync/atomic"
+)
+
+// worthFetching is the number of sessions from which on their entries and places
+// are mostly out of the nearer caches of the processor; fetchMost, for how many
+// there is room in the nearest.
+const (
+	worthFetching = 4096
+	fetchMost     = 32
+)
+
+// fetchRetired has what takes out the retired come from memory: that of many of
+// them at once, where they would wait for one thing after the other.
+func (t *Table) fetchRetired(notes *[RetiredRoom]Retired, from, to uint32) {
+	if t.head.Used < worthFetching {
+		return
+	}
+	fetched := t.fetched
+	for n := from; n != to; n++ {
+		fetched ^= t.order.places.at(notes[n%RetiredRoom].Number).bucket
+	}
+	for n := from; n != to; n++ {
+		fetched ^= t.order.fetch(notes[n%RetiredRoom].Number)
+	}
+	t.fetched = fetched
+}
+
+// fetchFirst has what takes out the first so many sessions of the order come from
+// memory, as far as they expire in the same second: see fetchRetired.
+func (t *Table) fetchFirst(most int) {
+	if t.head.Used < worthFetching {
+		return
+	}
+	fetched := t.fetched
+	for i := t.order.first(); i != none && most > 0; most-- {
+		hash := t.entries.at(i).Key.hash(&t.seeds)
+		fetched ^= uint32(t.byKey.own.at(t.byKey.line(hash)).More)
+		i = t.order.places.at(i).next
+	}
+	t.fetched = fetched
+}
+
+// fetchAdded has the memory of the entries that so many sessions will get come
+// all at once: see fetchRetired.
+func (t *Table) fetchAdded(sessions uint32) {
+	if t.head.Used < worthFetching {
+		return
+	}
+	fetched := t.fetched
+	for n := range min(sessions, t.byKey.free) {
+		i := *t.byKey.freed.at(t.byKey.free - 1 - n)
+		fetched ^= t.entries.at(i).Stamp ^ t.order.places.at(i).bucket
+	}
+	t.fetched = fetched
+}
+
+// fetchAhead is fetchFirst for a step of a flush, before it takes the lock: most
+// of the time that it would hold that is the wait for memory. Where the step
+// begins the one before has left in ahead; what has happened since makes this
+// fetch something else, at worst.
+//
+// So it reads what others write. Of the entries that were there when the walk
+// began all memory is, and a number read from it is that of another one, or none.
+func (c *Cursor) fetchAhead(most int) {
+	t := c.table
+	if c.ahead == none || !t.readers.enter() {
+		return
+	}
+	defer t.readers.leave()
+	fetched := c.fetched
+	for i := c.ahead; i != none && i <= c.last && most > 0; most-- {
+		hash := t.entries.at(i).Key.hash(&t.seeds)
+		fetched ^= uint32(t.byKey.own.at(t.head.line(hash)).More)
+		i = t.order.places.at(i).next
+	}
+	c.fetched = fetched
+}
+
+// line is where items of a hash are, or were: lines may be split meanwhile.
+func (h *Head) line(hash uint32) uint32 {
+	lines := atomic.LoadUint32(&h.Lines)
+	mask := uint32(math.MaxUint32) >> bits.LeadingZeros32(lines-1|1)
+	if n := hash & mask; n < lines {
+		return n
+	}
+	return hash & (mask >> 1)
+}
+
+// readers are those who read the memory of a table without its lock.
+type readers struct {
+	number atomic.Int32
+	closed atomic.Bool
+}
+
+// enter is false if the memory is given back, or about to be.
+func (r *readers) enter() bool {
+	r.number.Add(1)
+	if r.closed.Load() {
+		r.leave()
+		return false
+	}
+	return true
+}
+
+func (r *readers) leave() {
+	r.number.Add(-1)
+}
+
+// close waits until the last one has left: for some microseconds.
+func (r *readers) close() {
+	r.closed.Store(true)
+	for r.number.Load() > 0 {
+		runtime.Gosched()
+	}
+}
