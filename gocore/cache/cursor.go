@@ -27,8 +27,7 @@ type Cursor struct {
 	// what the step under way has taken out, not yet counted
 	expiredNow, flushedNow uint64
 	// ahead is the entry that the next step is to take first, or none.
-	ahead   uint32
-	fetched uint32 // see Table.fetched
+	ahead uint32
 }
 
 // Flush starts a walk that takes out the sessions that expired before tm, or,

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 )
 
 // worthFetching is the number of sessions from which on their entries and places
@@ -21,14 +22,12 @@ func (t *Table) fetchRetired(notes *[RetiredRoom]Retired, from, to uint32) {
 	if t.head.Used < worthFetching {
 		return
 	}
-	fetched := t.fetched
 	for n := from; n != to; n++ {
-		fetched ^= t.order.places.at(notes[n%RetiredRoom].Number).bucket
+		prefetch(unsafe.Pointer(t.order.places.at(notes[n%RetiredRoom].Number)))
 	}
 	for n := from; n != to; n++ {
-		fetched ^= t.order.fetch(notes[n%RetiredRoom].Number)
+		t.order.fetch(notes[n%RetiredRoom].Number)
 	}
-	t.fetched = fetched
 }
 
 // fetchFirst has what takes out the first so many sessions of the order come from
@@ -37,13 +36,11 @@ func (t *Table) fetchFirst(most int) {
 	if t.head.Used < worthFetching {
 		return
 	}
-	fetched := t.fetched
 	for i := t.order.first(); i != none && most > 0; most-- {
 		hash := t.entries.at(i).Key.hash(&t.seeds)
-		fetched ^= uint32(t.byKey.own.at(t.byKey.line(hash)).More)
+		prefetch(unsafe.Pointer(t.byKey.own.at(t.byKey.line(hash))))
 		i = t.order.places.at(i).next
 	}
-	t.fetched = fetched
 }
 
 // fetchAdded has the memory of the entries that so many sessions will get come
@@ -52,12 +49,11 @@ func (t *Table) fetchAdded(sessions uint32) {
 	if t.head.Used < worthFetching {
 		return
 	}
-	fetched := t.fetched
 	for n := range min(sessions, t.byKey.free) {
 		i := *t.byKey.freed.at(t.byKey.free - 1 - n)
-		fetched ^= t.entries.at(i).Stamp ^ t.order.places.at(i).bucket
+		prefetch(unsafe.Pointer(t.entries.at(i)))
+		prefetch(unsafe.Pointer(t.order.places.at(i)))
 	}
-	t.fetched = fetched
 }
 
 // fetchAhead is fetchFirst for a step of a flush, before it takes the lock: most
@@ -73,13 +69,11 @@ func (c *Cursor) fetchAhead(most int) {
 		return
 	}
 	defer t.readers.leave()
-	fetched := c.fetched
 	for i := c.ahead; i != none && i <= c.last && most > 0; most-- {
 		hash := t.entries.at(i).Key.hash(&t.seeds)
-		fetched ^= uint32(t.byKey.own.at(t.head.line(hash)).More)
+		prefetch(unsafe.Pointer(t.byKey.own.at(t.head.line(hash))))
 		i = t.order.places.at(i).next
 	}
-	c.fetched = fetched
 }
 
 // line is where items of a hash are, or were: lines may be split meanwhile.

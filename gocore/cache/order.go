@@ -1,6 +1,9 @@
 package cache
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // order is the order of eviction: the earliest expiry first, among equals the
 // one that was placed first.
@@ -54,11 +57,13 @@ func (o *order) insert(i uint32, expiry int64) {
 	b.last = i
 }
 
-// fetch reads what remove needs beside the place of entry i, and gives something
-// of it, so that it is not left out. The entry may have been taken out.
-func (o *order) fetch(i uint32) uint32 {
+// fetch has what remove needs beside the place of entry i come from memory. The
+// entry may have been taken out.
+func (o *order) fetch(i uint32) {
 	p := o.places.at(i)
-	return o.places.at(p.prev).bucket ^ o.places.at(p.next).bucket ^ o.tree.buckets.at(p.bucket).first
+	prefetch(unsafe.Pointer(o.places.at(p.prev)))
+	prefetch(unsafe.Pointer(o.places.at(p.next)))
+	prefetch(unsafe.Pointer(o.tree.buckets.at(p.bucket)))
 }
 
 // remove takes entry i out.

@@ -53,7 +53,6 @@ type Table struct {
 	closed   bool
 	lane     uint32 // of the retired that were taken last
 	called   bool   // Add has stored something since the notes of C were taken
-	fetched  uint32 // nothing; it keeps reads that fetch memory from being left out
 	readers  readers
 	late     bool  // there may be more than the capacity, which was not yet evicted
 	owed     []Ref // displaced, and not yet handed out
