@@ -94,19 +94,35 @@ func (c *Cursor) step(buf []Ref) (n int, done bool) {
 // than what it takes out and gives the sessions in the order of expiry. If a session stored after the
 // walk began stands in front, the walk goes on by number.
 func (c *Cursor) stepOrdered(buf []Ref) (n int, done bool) {
-	for n < len(buf) {
+	for c.ordered && n < len(buf) {
 		i := c.table.order.first()
 		if i == none || !c.all && !c.expired(i) {
 			return n, true
 		}
-		if c.table.entries.at(i).Sequence > c.mark {
-			c.ordered = false
-			return n, false
-		}
-		buf[n] = c.flush(i)
-		n++
+		n += c.flushBucket(i, buf[n:])
 	}
 	return n, false
+}
+
+// flushBucket takes the entries of the least bucket, of which i is the first: out
+// of the order all at once, for the lock is held.
+func (c *Cursor) flushBucket(i uint32, buf []Ref) (n int) {
+	t := c.table
+	counted := c.countOf(i)
+	for i != none && n < len(buf) {
+		e := t.entries.at(i)
+		if e.Sequence > c.mark {
+			c.ordered = false
+			break
+		}
+		next := t.order.places.at(i).next
+		buf[n] = t.takeUnordered(i, e.Key.hash(&t.seeds))
+		i = next
+		n++
+	}
+	t.order.cut(i)
+	*counted += uint64(n)
+	return n
 }
 
 // look sees what the next step is going to begin with, if it takes from the front
@@ -146,10 +162,14 @@ func (c *Cursor) expired(i uint32) bool {
 // flush takes entry i out of the table.
 func (c *Cursor) flush(i uint32) Ref {
 	t := c.table
-	if c.now > t.order.expiry(i) {
-		c.expiredNow++
-	} else {
-		c.flushedNow++
-	}
+	*c.countOf(i)++
 	return t.take(i, t.entries.at(i).Key.hash(&t.seeds))
+}
+
+// countOf is where entry i counts when it is taken out.
+func (c *Cursor) countOf(i uint32) *uint64 {
+	if c.now > c.table.order.expiry(i) {
+		return &c.expiredNow
+	}
+	return &c.flushedNow
 }

@@ -85,6 +85,18 @@ func (o *order) remove(i uint32) {
 	}
 }
 
+// cut takes out what stands in the least bucket before entry i, or all of it if
+// that is none.
+func (o *order) cut(i uint32) {
+	b := o.tree.buckets.at(o.least)
+	b.first = i
+	if i == none {
+		o.drop(o.least)
+		return
+	}
+	o.places.at(i).prev = none
+}
+
 // drop takes out a bucket, which is empty.
 func (o *order) drop(b uint32) {
 	o.tree.remove(b)

@@ -352,9 +352,14 @@ func (t *Table) evict(limit uint64, evicted []Ref) (n int, more bool) {
 
 // take takes entry i out. Nothing of it is left in memory.
 func (t *Table) take(i, hash uint32) Ref {
+	t.order.remove(i)
+	return t.takeUnordered(i, hash)
+}
+
+// takeUnordered is take but for the order, out of which the caller takes it.
+func (t *Table) takeUnordered(i, hash uint32) Ref {
 	e := t.entries.at(i)
 	ref := e.Ref
-	t.order.remove(i)
 	publish64(&e.Sequence, 0)
 	e.Key, e.Stamp, e.Ref, e.Object = Key{}, 0, 0, 0
 	t.byKey.remove(i, hash)
