@@ -132,7 +132,7 @@ var curveForm = form{
 }
 
 func runFlush(ctx context.Context, r runner) ([]measure.Measurement, error) {
-	size, rounds, within := fmt.Sprint(million), 3, 100*time.Second
+	size, rounds, within := fmt.Sprint(million), 3, 110*time.Second
 	if r.quick {
 		size, rounds, within = "100000", 2, 15*time.Second
 	}
