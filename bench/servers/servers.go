@@ -33,7 +33,7 @@ type Options struct {
 	Rounds int
 	// Turns of each side in a round; 0: 4, or 1 if Quick.
 	Turns int
-	// Seconds of each load; 0: 0.7, or 0.5 if Quick.
+	// Seconds of each load; 0: 0.6, or 0.5 if Quick.
 	Seconds float64
 	// Used is how many sessions a server has given out before it is measured;
 	// 0: 10,000, or 500 if Quick.
@@ -60,7 +60,7 @@ func Parts() []string {
 
 // complete fills in what is zero, and finds the programs.
 func (o *Options) complete() error {
-	rounds, turns, seconds, used, sessions := 3, 4, 0.7, 10_000, 1_000_000
+	rounds, turns, seconds, used, sessions := 3, 4, 0.6, 10_000, 1_000_000
 	if o.Quick {
 		rounds, turns, seconds, used, sessions = 1, 1, 0.5, 500, 20_000
 	}
