@@ -56,10 +56,9 @@ func (t *Table) fetchAdded(sessions uint32) {
 	}
 }
 
-// fetchAhead is fetchFirst for a step of a flush, before it takes the lock: most
-// of the time that it would hold that is the wait for memory. Where the step
-// begins the one before has left in ahead; what has happened since makes this
-// fetch something else, at worst.
+// fetchAhead is fetchFirst for a step of a flush, before it takes the lock, which
+// it would hold while it waits. Where the step begins the one before has left in
+// ahead; what has happened since makes this fetch something else, at worst.
 //
 // So it reads what others write. Of the entries that were there when the walk
 // began all memory is, and a number read from it is that of another one, or none.
