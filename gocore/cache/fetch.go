@@ -33,12 +33,19 @@ func (t *Table) fetchRetired(notes *[RetiredRoom]Retired, from, to uint32) {
 // fetchFirst has what takes out the first so many sessions of the order come from
 // memory, as far as they expire in the same second: see fetchRetired.
 func (t *Table) fetchFirst(most int) {
-	if t.head.Used < worthFetching {
-		return
+	if t.head.Used >= worthFetching {
+		t.fetchFrom(t.order.first(), t.byKey.last, most)
 	}
-	for i := t.order.first(); i != none && most > 0; most-- {
+}
+
+// fetchFrom is fetchFirst from entry i on, as long as no number is above last. It
+// needs no lock: of the entries that were there when last was the last one all
+// memory is, a number read from it is that of another one or none, and what others
+// write meanwhile makes this fetch something else, at worst.
+func (t *Table) fetchFrom(i, last uint32, most int) {
+	for ; i != none && i <= last && most > 0; most-- {
 		hash := t.entries.at(i).Key.hash(&t.seeds)
-		prefetch(unsafe.Pointer(t.byKey.own.at(t.byKey.line(hash))))
+		prefetch(unsafe.Pointer(t.byKey.own.at(t.head.line(hash))))
 		i = t.order.places.at(i).next
 	}
 }
@@ -58,21 +65,13 @@ func (t *Table) fetchAdded(sessions uint32) {
 
 // fetchAhead is fetchFirst for a step of a flush, before it takes the lock, which
 // it would hold while it waits. Where the step begins the one before has left in
-// ahead; what has happened since makes this fetch something else, at worst.
-//
-// So it reads what others write. Of the entries that were there when the walk
-// began all memory is, and a number read from it is that of another one, or none.
+// ahead.
 func (c *Cursor) fetchAhead(most int) {
-	t := c.table
-	if c.ahead == none || !t.readers.enter() {
+	if c.ahead == none || !c.table.readers.enter() {
 		return
 	}
-	defer t.readers.leave()
-	for i := c.ahead; i != none && i <= c.last && most > 0; most-- {
-		hash := t.entries.at(i).Key.hash(&t.seeds)
-		prefetch(unsafe.Pointer(t.byKey.own.at(t.head.line(hash))))
-		i = t.order.places.at(i).next
-	}
+	defer c.table.readers.leave()
+	c.table.fetchFrom(c.ahead, c.last, most)
 }
 
 // line is where items of a hash are, or were: lines may be split meanwhile.
