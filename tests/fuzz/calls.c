@@ -160,6 +160,8 @@ static void set_mode(struct context *c, const unsigned char *r)
         for (i = 0; i < 6; i++)
             if (r[2] & 1 << i)
                 mode |= bits[i];
+    if (c->never_clears)
+        mode |= SSL_SESS_CACHE_NO_AUTO_CLEAR;
     c->mode = mode;
     note("mode=%lx", SSL_CTX_set_session_cache_mode(c->ctx, mode));
     note("is %lx", SSL_CTX_get_session_cache_mode(c->ctx));

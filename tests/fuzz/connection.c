@@ -62,15 +62,44 @@ void describe(const struct connection *k)
         note("failed");
 }
 
-void shake_hands(struct connection *k, int early)
+/*
+ * D9: where stock libssl skips an automatic flush that is due, the library
+ * makes up for it later. Contexts in which it is skipped clear themselves no more.
+ */
+static void stop_clearing(struct context *c, long good, int passed)
+{
+    if (passed || good < 0xff || (good + 1) % 0x100 > 1)
+        return;
+    c->never_clears = 1;
+    SSL_CTX_set_session_cache_mode(c->ctx, c->mode | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+}
+
+/* Whether both ends of a handshake came to where libssl looks if a flush is due. */
+static int came_to_cache(const struct connection *k)
+{
+    unsigned len = 0;
+
+    if (!k->good || SSL_get_verify_mode(k->ends.server) != SSL_VERIFY_NONE)
+        return 0;
+    SSL_SESSION_get_id(SSL_get0_session(k->ends.server), &len);
+    return len > 0 &&
+           (SSL_version(k->ends.server) < TLS1_3_VERSION || SSL_get_num_tickets(k->ends.server));
+}
+
+static void mind_skipped_flush(const struct connection *k)
+{
+    const int passed = came_to_cache(k);
+
+    stop_clearing(k->server, SSL_CTX_sess_accept_good(k->server->ctx), passed);
+    if (k->server->sni != NULL)
+        stop_clearing(k->server->sni, SSL_CTX_sess_accept_good(k->server->sni->ctx), passed);
+    stop_clearing(k->client, SSL_CTX_sess_connect_good(k->client->ctx), passed);
+}
+
+static int step_both(struct connection *k)
 {
     int client = 0, server = 0, i;
 
-    if (k->tried)
-        return;
-    k->tried = 1;
-    if (early)
-        early_data(k);
     for (i = 0; i < 12 && !(client > 0 && server > 0); i++) {
         if (client == 0)
             client = step(k->ends.client);
@@ -85,7 +114,18 @@ void shake_hands(struct connection *k, int early)
             break;
         }
     }
-    k->good = client > 0 && server > 0;
+    return client > 0 && server > 0;
+}
+
+void shake_hands(struct connection *k, int early)
+{
+    if (k->tried)
+        return;
+    k->tried = 1;
+    if (early)
+        early_data(k);
+    k->good = step_both(k);
+    mind_skipped_flush(k);
     if (!k->good)
         return;
     exchange(&k->ends);

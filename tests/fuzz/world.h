@@ -26,9 +26,10 @@ enum lifetimes { BACKWARDS = 0, NEVER_EXPIRING = 1, BEFORE_1970 = 2 };
 struct context {
     SSL_CTX *ctx;
     int number;
-    int alive;    /* libssl has not destroyed it yet */
-    int mirrored; /* libssl's own table was asked for, by the input or for early data */
-    int ending;   /* it has been freed, perhaps with connections left */
+    int alive;        /* libssl has not destroyed it yet */
+    int mirrored;     /* libssl's own table was asked for, by the input or for early data */
+    int ending;       /* it has been freed, perhaps with connections left */
+    int never_clears; /* see D9 in connection.c */
     long mode;
     unsigned new_answer; /* 0: 0, 1: 1, else drawn */
     unsigned get_answer; /* what on_get looks for */

@@ -30,7 +30,7 @@ func absolute(t testing.TB, env, otherwise string) string {
 	}
 	path, err := filepath.Abs(path)
 	require.NoError(t, err)
-	require.FileExists(t, path, "build it with make all tests-fuzz")
+	require.FileExists(t, path, "build it with make all tests-c")
 	return path
 }
 
