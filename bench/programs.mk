@@ -14,8 +14,13 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/obj/bench/c/%.o $(BENCH_COMMON:%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PROGRAM_LIBS)
 
+$(BUILD)/bench/empty.so: $(wildcard bench/empty/*.go)
+	$(say) GO $@
+	$(Q)mkdir -p $(@D)
+	$(Q)CGO_ENABLED=1 $(GO) build -buildmode=c-shared -o $@ ./bench/empty
+
 .PHONY: bench-c
-bench-c: $(BENCH_PROGRAMS) ## build the programs that measure
+bench-c: $(BENCH_PROGRAMS) $(BUILD)/bench/empty.so ## build the programs that measure
 
 .PHONY: bench
 bench: ## measure stock and library by turns: docs/PERFORMANCE.md; 15 minutes (QUICK=1: two)

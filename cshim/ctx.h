@@ -40,7 +40,7 @@ struct ssc_ctx {
 
     /* counters that libssl no longer keeps, for SSL_CTX_sess_number(3) */
     _Atomic long cb_hits, misses, cache_full;
-    _Atomic long clears[2]; /* automatic flushes done for clients [0] and servers [1] */
+    _Atomic long clears[2]; /* automatic flushes that are past, of clients [0] and servers [1] */
     long detached_cb_hits;  /* libssl's figure when the context was detached */
 };
 

@@ -1,4 +1,5 @@
 /* Entry points: mode, size and counters, which are macros over SSL_CTX_ctrl. */
+#include "autoclear.h"
 #include "cache.h"
 #include "drop.h"
 #include "libssl.h"
@@ -9,6 +10,7 @@ static long set_mode(struct ssc_ctx *rec, long mode)
     ssc_drop_settle(rec);
     const long before = atomic_exchange(&rec->mode, mode);
 
+    ssc_autoclear_mode_set(rec, before);
     ssc_ctx_apply_mode(rec);
     ssc_ctx_apply_capacity(rec);
     return before;

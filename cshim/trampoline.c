@@ -1,8 +1,8 @@
 #include "trampoline.h"
 
 #include <sys/random.h>
-#include <time.h>
 
+#include "autoclear.h"
 #include "cache.h"
 #include "callback.h"
 #include "config.h"
@@ -61,30 +61,6 @@ static uint32_t shared_by(struct ssc_ctx *rec, const struct side *side)
     return within_host(ssc_share_stores(rec), side);
 }
 
-/*
- * libssl clears its cache in every 256th good handshake of the side, `good`
- * being those before it; so do we, once for each.
- */
-static void auto_flush(struct ssc_ctx *rec, bool server, long good)
-{
-    const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
-    const long bit = server ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_CLIENT;
-
-    if (!(ssc_config()->takeover && server) &&
-        ((mode & SSL_SESS_CACHE_NO_AUTO_CLEAR) != 0 || (mode & bit) == 0))
-        return;
-    const long due = good >> 8;
-    if (atomic_load_explicit(&rec->clears[server], memory_order_relaxed) < due &&
-        atomic_exchange(&rec->clears[server], due) < due)
-        ssc_cache_flush(rec, (int64_t)time(NULL), false, 0);
-}
-
-static long good_handshakes(SSL_CTX *ctx, bool server)
-{
-    return ssc_libssl()->SSL_CTX_ctrl(
-        ctx, server ? SSC_CTRL_SESS_ACCEPT_GOOD : SSC_CTRL_SESS_CONNECT_GOOD, 0, NULL);
-}
-
 /* Written once: the record is read by all threads. */
 static void served(struct ssc_ctx *rec)
 {
@@ -132,7 +108,7 @@ int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
             ssc_cache_share(rec, ssl, sess, caches);
     }
     if (atomic_load(&rec->attached))
-        auto_flush(rec, side.server, good_handshakes(ctx, side.server) + 1);
+        ssc_autoclear(rec, side.server, ssc_autoclear_good(rec, side.server) + 1);
     return keep;
 }
 
@@ -250,5 +226,5 @@ void ssc_trampoline_ended(const SSL *ssl, SSL_CTX *ctx)
     if (rec == NULL || ssc_ctx_of(ctx) == NULL || ssc_ctx_core(rec) == 0)
         return;
     const bool server = ssc_libssl()->SSL_is_server(ssl);
-    auto_flush(rec, server, good_handshakes(ctx, server));
+    ssc_autoclear(rec, server, ssc_autoclear_good(rec, server));
 }

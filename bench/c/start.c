@@ -1,14 +1,18 @@
 /*
  * start: what the first session costs a process.
  *
- *     start [PROCESSES]
+ *     start [PROCESSES [LIBRARY]]
  *
  * forks PROCESSES (20) children, each after the end of the one before, as a
  * server does with its workers: the context is made before. It prints what the
  * first SSL_CTX_add_session of a child takes, and the second: nanoseconds,
  * processor time of all threads, page faults; of each the median, and of the first
  * time the quartiles too. In front of libssl the first one starts the cache's core.
+ *
+ * With LIBRARY, which bench/empty is, the children add no sessions: they load it
+ * and call it, and call it again.
  */
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -44,21 +48,27 @@ static struct cost used(void)
     }};
 }
 
+static struct cost since(struct cost before)
+{
+    struct cost now = used();
+
+    for (enum figure f = 0; f < FIGURES; f++)
+        now.of[f] -= before.of[f];
+    return now;
+}
+
 static struct cost add(SSL_CTX *ctx, SSL_SESSION *sess)
 {
     const struct cost before = used();
     const int added = SSL_CTX_add_session(ctx, sess);
-    struct cost after = used();
+    const struct cost cost = since(before);
 
     if (added != 1)
         bench_fail("a session was not added");
-    for (enum figure f = 0; f < FIGURES; f++)
-        after.of[f] -= before.of[f];
-    return after;
+    return cost;
 }
 
-/* The life of one child, which tells it through a pipe. */
-static void serve(SSL_CTX *ctx, uint64_t number, int to)
+static struct life of_sessions(SSL_CTX *ctx, uint64_t number)
 {
     uint64_t state = number;
     SSL_SESSION *const one = bench_session(&state, 3600);
@@ -67,11 +77,38 @@ static void serve(SSL_CTX *ctx, uint64_t number, int to)
 
     life.first = add(ctx, one);
     life.second = add(ctx, other);
+    return life;
+}
+
+static struct life of_library(const char *path)
+{
+    struct life life;
+    void (*call)(void) = NULL;
+    struct cost before = used();
+    void *const library = dlopen(path, RTLD_NOW);
+
+    if (library != NULL)
+        *(void **)&call = dlsym(library, "emptyCall");
+    if (call == NULL)
+        bench_fail("%s", dlerror());
+    call();
+    life.first = since(before);
+    before = used();
+    call();
+    life.second = since(before);
+    return life;
+}
+
+/* The life of one child, which tells it through a pipe. */
+static void serve(SSL_CTX *ctx, const char *library, uint64_t number, int to)
+{
+    const struct life life = library != NULL ? of_library(library) : of_sessions(ctx, number);
+
     if (write(to, &life, sizeof life) != sizeof life)
         bench_fail("a process could not tell what it measured");
 }
 
-static struct life life_of_child(SSL_CTX *ctx, uint64_t number)
+static struct life life_of_child(SSL_CTX *ctx, const char *library, uint64_t number)
 {
     struct life life;
     int ends[2], status;
@@ -82,7 +119,7 @@ static struct life life_of_child(SSL_CTX *ctx, uint64_t number)
     if (child < 0)
         bench_fail("no process could be made");
     if (child == 0) {
-        serve(ctx, number, ends[1]);
+        serve(ctx, library, number, ends[1]);
         _exit(0);
     }
     close(ends[1]);
@@ -130,13 +167,14 @@ static void print(const struct life *lives, size_t n, bool second)
 int main(int argc, char **argv)
 {
     const unsigned long processes = argc > 1 ? bench_number(argv[1]) : 20;
+    const char *const library = argc > 2 ? argv[2] : NULL;
     SSL_CTX *const ctx = bench_context(0);
     struct life *lives = calloc(processes, sizeof *lives);
 
     if (processes == 0 || lives == NULL)
-        bench_fail("usage: start [PROCESSES]");
+        bench_fail("usage: start [PROCESSES [LIBRARY]]");
     for (unsigned long i = 0; i < processes; i++) {
-        lives[i] = life_of_child(ctx, i + 1);
+        lives[i] = life_of_child(ctx, library, i + 1);
         bench_pass();
     }
     printf("{\"bench\":\"start\",\"processes\":%lu", processes);

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,9 @@ const (
 	external = "external" // the application's cache, behind the callbacks of stock libssl
 	better   = "better"   // the better of stock and external
 )
+
+// emptyGo is a library of Go that does nothing, beside which the start of the core is measured.
+const emptyGo = "empty-go"
 
 // suite is a part of the benchmark with a file of results of its own.
 type suite struct {
@@ -42,7 +46,7 @@ var suites = []suite{
 	{"flush", runFlush, withStock, []form{flushForm}, []plotting{flushPlot}},
 	{"handshake", runHandshake, withAll, []form{handshakeForm}, []plotting{handshakePlot}},
 	{"memory", runMemory, withStock, []form{memoryForm}, nil},
-	{"start", runStart, withStock, []form{startForm}, nil},
+	{"start", runStart, withStockEach, []form{startForm}, nil},
 	{"servers", runServers, withStockEach, []form{serversForm, workersForm}, []plotting{serversPlot}},
 }
 
@@ -218,7 +222,10 @@ func runStart(ctx context.Context, r runner) ([]measure.Measurement, error) {
 	if r.quick {
 		rounds, within = 1, 5*time.Second
 	}
-	return r.turns(ctx, within, []configuration{both("start", rounds, "40")})
+	const processes = "40"
+	c := both("start", rounds, processes)
+	c.sides = append(c.sides, side{emptyGo, false, []string{processes, filepath.Join(r.programs, "empty.so")}})
+	return r.turns(ctx, within, []configuration{c})
 }
 
 var startForm = form{

@@ -160,7 +160,9 @@ static void set_mode(struct context *c, const unsigned char *r)
         for (i = 0; i < 6; i++)
             if (r[2] & 1 << i)
                 mode |= bits[i];
-    if (c->never_clears)
+    /* D9: nor where the handshake before would have cleared, of which the mode knew nothing. */
+    if (c->never_clears || (SSL_CTX_sess_accept_good(c->ctx) & 0xff) == 0xff ||
+        (SSL_CTX_sess_connect_good(c->ctx) & 0xff) == 0xff)
         mode |= SSL_SESS_CACHE_NO_AUTO_CLEAR;
     c->mode = mode;
     note("mode=%lx", SSL_CTX_set_session_cache_mode(c->ctx, mode));

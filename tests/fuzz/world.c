@@ -157,7 +157,7 @@ static int on_new(SSL *ssl, SSL_SESSION *sess)
  * a libssl that binds its inner calls to itself drops them in the order of that
  * table, in which equals are not ordered by age. They are reported by number.
  */
-static int items[512];
+static int items[1 << 14];
 static int items_len;
 
 void items_add(SSL_SESSION *sess)
