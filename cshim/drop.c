@@ -51,6 +51,9 @@ void ssc_drop_displaced(struct ssc_ctx *rec, sscore_table table, sscore_displace
         /* Both are the same session, says the manual: no mark, no callback. */
         if (displaced->replaced != 0 && ssc_slot_close(displaced->replaced) != NULL)
             ssc_slot_release(displaced->replaced);
+        /* All at once, as far as the processor can; one after the other they would be waited for. */
+        for (uint32_t i = 0; i < displaced->evicted_len; i++)
+            ssc_slot_prefetch(displaced->evicted[i]);
         for (uint32_t i = 0; i < displaced->evicted_len; i++)
             evict(rec, displaced->evicted[i]);
         if (!more)

@@ -41,4 +41,7 @@ int64_t ssc_key_expiry(const SSL_SESSION *sess);
  */
 void ssc_key_prefetch(const SSL_SESSION *sess);
 
+/* ssc_key_prefetch_all fetches all of a session, for libssl clears what it frees. */
+void ssc_key_prefetch_all(const SSL_SESSION *sess);
+
 #endif

@@ -281,14 +281,22 @@ bool ssc_slot_open(sscore_ref ref)
     return slot != NULL && is_open(atomic_load_explicit(&slot->state, memory_order_acquire), ref);
 }
 
+/* What malloc has before a node, which it needs when the node is freed. */
+static void prefetch_node(const struct slot *slot)
+{
+    __builtin_prefetch((const char *)node_of(slot) - sizeof(size_t), 1);
+}
+
 void ssc_slot_prefetch(sscore_ref ref)
 {
     const struct slot *slot = slot_of(ref);
     const SSL_SESSION *sess = slot != NULL ? session_of(slot) : NULL;
 
-    /* Nothing is read through it: it may be gone. */
-    if (sess != NULL)
-        ssc_key_prefetch(sess);
+    /* Nothing is read through them: they may be gone. */
+    if (sess == NULL)
+        return;
+    ssc_key_prefetch_all(sess);
+    prefetch_node(slot);
 }
 
 SSL_SESSION *ssc_slot_close(sscore_ref ref)
@@ -303,8 +311,7 @@ SSL_SESSION *ssc_slot_close(sscore_ref ref)
             return NULL;
     } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state | CLOSED,
                                                     memory_order_acq_rel, memory_order_acquire));
-    /* What malloc has before it is on its way from memory until the node is freed. */
-    __builtin_prefetch((const char *)node_of(slot) - sizeof(size_t), 1);
+    prefetch_node(slot);
     return session_of(slot);
 }
 

@@ -33,7 +33,7 @@ SSL_SESSION *ssc_slot_get1(sscore_ref ref);
 /* ssc_slot_open is true if ssc_slot_get1 would return the session at this moment. */
 bool ssc_slot_open(sscore_ref ref);
 
-/* ssc_slot_prefetch fetches the session for what is going to be done with it. */
+/* ssc_slot_prefetch fetches the session, which is going to be dropped or visited. */
 void ssc_slot_prefetch(sscore_ref ref);
 
 /*
