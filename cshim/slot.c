@@ -284,7 +284,7 @@ bool ssc_slot_open(sscore_ref ref)
 /* What malloc has before a node, which it needs when the node is freed. */
 static void prefetch_node(const struct slot *slot)
 {
-    __builtin_prefetch((const char *)node_of(slot) - sizeof(size_t), 1);
+    __builtin_prefetch((const void *)((uintptr_t)node_of(slot) - sizeof(size_t)), 1);
 }
 
 void ssc_slot_prefetch(sscore_ref ref)
