@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "process.h"
+#include "reserve.h"
 #include "runtime.h"
 #include "slot.h"
 #include "sscore.h"
@@ -68,6 +69,7 @@ static void caller_ended(void *unused)
     atomic_fetch_sub(&callers, 1);
     ssc_lane_leave();
     ssc_slot_thread_ends();
+    ssc_reserve_thread_ends();
     drop_signal_stack();
 }
 

@@ -33,6 +33,8 @@ typedef void ssc_ex_new(void *parent, void *ptr, void *ad, int idx, long argl, v
 typedef void ssc_ex_free(void *parent, void *ptr, void *ad, int idx, long argl, void *argp);
 typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long argl, void *argp);
 
+typedef void *ssc_crypto_malloc(size_t size, const char *file, int line);
+
 /*
  * SSC_LIBSSL_FUNCTIONS lists the real functions: return type, name, parameters.
  * SSC_LIBSSL_OPTIONAL are those that not every libssl has; they may be NULL.
@@ -101,7 +103,9 @@ typedef int ssc_ex_dup(void *to, const void *from, void **from_d, int idx, long 
 #define SSC_LIBSSL_OPTIONAL(X)                                                                     \
     X(SSL_CTX *, SSL_CTX_new_ex, (struct ossl_lib_ctx_st *, const char *, const SSL_METHOD *))     \
     X(void, SSL_CTX_flush_sessions_ex, (SSL_CTX *, time_t))                                        \
-    X(time_t, SSL_SESSION_set_time_ex, (SSL_SESSION *, time_t))
+    X(time_t, SSL_SESSION_set_time_ex, (SSL_SESSION *, time_t))                                    \
+    X(void *, CRYPTO_malloc, (size_t, const char *, int))                                          \
+    X(void, CRYPTO_get_mem_functions, (ssc_crypto_malloc **, void *, void *))
 /* clang-format on */
 
 struct ssc_libssl {

@@ -269,6 +269,7 @@ SSL_SESSION *ssc_slot_get1(sscore_ref ref)
     } while (!atomic_compare_exchange_weak_explicit(&slot->state, &state, state + 1,
                                                     memory_order_acq_rel, memory_order_acquire));
     SSL_SESSION *sess = session_of(slot);
+    ssc_key_prefetch_all(sess); /* libssl is going to read here and there of it */
     ssc_libssl()->SSL_SESSION_up_ref(sess);
     let_go(slot, (uint32_t)ref - 1);
     return sess;

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "connection.h"
 #include "process.h"
+#include "reserve.h"
 #include "runtime.h"
 #include "share.h"
 #include "slot.h"
@@ -68,6 +69,15 @@ static void served(struct ssc_ctx *rec)
         atomic_store_explicit(&rec->served, true, memory_order_relaxed);
 }
 
+/* Whether what was added stays without another leaving for it. */
+static bool grows(struct ssc_ctx *rec)
+{
+    const struct ssc_index *index = ssc_ctx_table(rec)->index;
+    const uint64_t capacity = atomic_load_explicit(&index->capacity, memory_order_relaxed);
+
+    return capacity == 0 || atomic_load_explicit(&index->used, memory_order_relaxed) < capacity;
+}
+
 int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
 {
     SSL_CTX *ctx = ssc_connection_owner(ssl);
@@ -107,6 +117,8 @@ int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
         else if (caches != 0)
             ssc_cache_share(rec, ssl, sess, caches);
     }
+    if (stored && (keep || !decides) && grows(rec))
+        ssc_reserve_place(sess);
     if (atomic_load(&rec->attached))
         ssc_autoclear(rec, side.server, ssc_autoclear_good(rec, side.server) + 1);
     return keep;
