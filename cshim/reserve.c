@@ -9,7 +9,7 @@
 #include "ssc.h"
 
 /* A thread that adds no more sessions than these has none in reserve. */
-#define NONE_BEFORE 4u
+#define NONE_BEFORE 2u
 #define FIRST 16u
 #define MOST 64u /* 60 KB */
 

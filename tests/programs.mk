@@ -25,8 +25,10 @@ $(eval $(call programs,$(ASAN),$(SANITIZE),$(wildcard tests/asan/*.c)))
 $(eval $(call variant,$(TSAN),-fno-lto -fsanitize=thread -Wno-tsan,))
 $(eval $(call programs,$(TSAN),-fno-lto -fsanitize=thread,))
 
-# What counts instructions needs no sanitizer.
-$(BUILD)/tests/cost/cost: $(patsubst %.c,$(BUILD)/obj/%.o,tests/c/cost/cost.c $(PROGRAM_COMMON))
+# What counts instructions, or looks at the heap, needs no sanitizer.
+COST := cost places
+$(COST:%=$(BUILD)/tests/cost/%): $(BUILD)/tests/cost/%: $(BUILD)/obj/tests/c/cost/%.o \
+    $(patsubst %.c,$(BUILD)/obj/%.o,$(PROGRAM_COMMON))
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PROGRAM_LIBS)
@@ -59,7 +61,7 @@ $(TSAN)/stress/libsesscache.so: $(patsubst %.c,$(TSAN)/obj/%.o,$(filter-out \
 	    -Wl,--version-script=$(TSAN)/libsesscache.map -o $@ $(filter %.o,$^) -lpthread -ldl
 
 tests-c: $(BUILD)/tests/fuzz/drive $(STRESS:%=$(BUILD)/tests/stress/%) $(BUILD)/tests/faults/alloc \
-    $(BUILD)/tests/cost/cost $(FAULTS:%=$(BUILD)/tests/faults/%) $(STRESS:%=$(TSAN)/tests/stress/%) \
+    $(COST:%=$(BUILD)/tests/cost/%) $(FAULTS:%=$(BUILD)/tests/faults/%) $(STRESS:%=$(TSAN)/tests/stress/%) \
     $(TSAN)/stress/libsesscache.so
 
 .PHONY: fuzz
