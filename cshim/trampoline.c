@@ -69,13 +69,18 @@ static void served(struct ssc_ctx *rec)
         atomic_store_explicit(&rec->served, true, memory_order_relaxed);
 }
 
-/* Whether what was added stays without another leaving for it. */
+/* Whether what was added to the table stays without another leaving for it. */
 static bool grows(struct ssc_ctx *rec)
 {
-    const struct ssc_index *index = ssc_ctx_table(rec)->index;
-    const uint64_t capacity = atomic_load_explicit(&index->capacity, memory_order_relaxed);
+    const struct ssc_table *table = ssc_ctx_table(rec);
 
-    return capacity == 0 || atomic_load_explicit(&index->used, memory_order_relaxed) < capacity;
+    /* Where the core does not start, what was added is in libssl's own cache. */
+    if (atomic_load_explicit(&table->core, memory_order_acquire) == 0 ||
+        !atomic_load(&rec->attached))
+        return false;
+    const uint64_t capacity = atomic_load_explicit(&table->index->capacity, memory_order_relaxed);
+    return capacity == 0 ||
+           atomic_load_explicit(&table->index->used, memory_order_relaxed) < capacity;
 }
 
 int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
