@@ -13,18 +13,19 @@ static bool wanted(long mode, bool server)
            ((mode & SSL_SESS_CACHE_NO_AUTO_CLEAR) == 0 && (mode & bit) != 0);
 }
 
-long ssc_autoclear_good(const struct ssc_ctx *rec, bool server)
+/* How many automatic flushes would have been done by now. */
+static long rounds(const struct ssc_ctx *rec, bool server, long under_way)
 {
-    return ssc_libssl()->SSL_CTX_ctrl(
-        rec->ctx, server ? SSC_CTRL_SESS_ACCEPT_GOOD : SSC_CTRL_SESS_CONNECT_GOOD, 0, NULL);
+    const int counted = server ? SSC_CTRL_SESS_ACCEPT_GOOD : SSC_CTRL_SESS_CONNECT_GOOD;
+
+    return (ssc_libssl()->SSL_CTX_ctrl(rec->ctx, counted, 0, NULL) + under_way) >> 8;
 }
 
-void ssc_autoclear(struct ssc_ctx *rec, bool server, long good)
+void ssc_autoclear(struct ssc_ctx *rec, bool server, long under_way)
 {
-    const long due = good >> 8;
-
     if (!wanted(atomic_load_explicit(&rec->mode, memory_order_relaxed), server))
         return;
+    const long due = rounds(rec, server, under_way);
     if (atomic_load_explicit(&rec->clears[server], memory_order_relaxed) < due &&
         atomic_exchange(&rec->clears[server], due) < due)
         ssc_cache_flush(rec, (int64_t)time(NULL), false, 0);
@@ -34,6 +35,6 @@ void ssc_autoclear_mode_set(struct ssc_ctx *rec, long before)
 {
     for (int server = 0; server <= 1; server++) {
         if (!wanted(before, server))
-            atomic_store(&rec->clears[server], ssc_autoclear_good(rec, server) >> 8);
+            atomic_store(&rec->clears[server], rounds(rec, server, 0));
     }
 }

@@ -8,14 +8,12 @@
 
 #include "ctx.h"
 
-/* ssc_autoclear_good is how many good handshakes libssl has counted for the side. Any thread. */
-long ssc_autoclear_good(const struct ssc_ctx *rec, bool server);
-
 /*
- * ssc_autoclear flushes if that is due after `good` handshakes of the side, once
- * for each 256, by whichever thread comes first. Remove callbacks may run.
+ * ssc_autoclear flushes if that is due after the side's good handshakes, which
+ * are those that libssl has counted and `under_way`, once for each 256, by
+ * whichever thread comes first. Remove callbacks may run.
  */
-void ssc_autoclear(struct ssc_ctx *rec, bool server, long good);
+void ssc_autoclear(struct ssc_ctx *rec, bool server, long under_way);
 
 /*
  * ssc_autoclear_mode_set is called when the mode, which was `before`, has been set:

@@ -20,23 +20,24 @@ static __thread struct {
     uint8_t sessions; /* that stayed, up to NONE_BEFORE */
 } reserve;
 
-/* What malloc gives libssl for a session; 0: not malloc gives it. */
+/* What malloc gives libssl for a session, or OTHERWISE: another gives it. */
+#define OTHERWISE SIZE_MAX
 static size_t size_of(const SSL_SESSION *sess)
 {
-    static _Atomic size_t known;
-    static _Atomic bool asked;
+    static _Atomic size_t known; /* 0: not asked yet */
     const struct ssc_libssl *real = ssc_libssl();
     ssc_crypto_malloc *allocates = NULL;
+    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
 
-    if (ssc_likely(atomic_load_explicit(&asked, memory_order_acquire)))
-        return atomic_load_explicit(&known, memory_order_relaxed);
-    if (real->CRYPTO_get_mem_functions != NULL) {
+    if (ssc_likely(size != 0))
+        return size;
+    if (real->CRYPTO_get_mem_functions != NULL)
         real->CRYPTO_get_mem_functions(&allocates, NULL, NULL);
-        if (allocates != NULL && allocates == real->CRYPTO_malloc)
-            atomic_store(&known, malloc_usable_size((void *)(uintptr_t)sess));
-    }
-    atomic_store_explicit(&asked, true, memory_order_release);
-    return atomic_load(&known);
+    size = allocates != NULL && allocates == real->CRYPTO_malloc
+               ? malloc_usable_size((void *)(uintptr_t)sess)
+               : OTHERWISE;
+    atomic_store_explicit(&known, size, memory_order_relaxed);
+    return size;
 }
 
 static void fill(const SSL_SESSION *like)
@@ -44,7 +45,7 @@ static void fill(const SSL_SESSION *like)
     const size_t size = size_of(like);
 
     reserve.next = reserve.n = 0;
-    if (size == 0)
+    if (size == OTHERWISE)
         return;
     if (reserve.wanted < MOST)
         reserve.wanted = reserve.wanted == 0 ? FIRST : 2 * reserve.wanted;

@@ -72,15 +72,12 @@ static void served(struct ssc_ctx *rec)
 /* Whether what was added to the table stays without another leaving for it. */
 static bool grows(struct ssc_ctx *rec)
 {
-    const struct ssc_table *table = ssc_ctx_table(rec);
-
     /* Where the core does not start, what was added is in libssl's own cache. */
-    if (atomic_load_explicit(&table->core, memory_order_acquire) == 0 ||
-        !atomic_load(&rec->attached))
+    if (!atomic_load(&rec->attached) || ssc_ctx_core(rec) == 0)
         return false;
-    const uint64_t capacity = atomic_load_explicit(&table->index->capacity, memory_order_relaxed);
-    return capacity == 0 ||
-           atomic_load_explicit(&table->index->used, memory_order_relaxed) < capacity;
+    const struct ssc_index *index = ssc_ctx_table(rec)->index;
+    const uint64_t capacity = atomic_load_explicit(&index->capacity, memory_order_relaxed);
+    return capacity == 0 || atomic_load_explicit(&index->used, memory_order_relaxed) < capacity;
 }
 
 int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
@@ -125,7 +122,7 @@ int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
     if (stored && (keep || !decides) && grows(rec))
         ssc_reserve_place(sess);
     if (atomic_load(&rec->attached))
-        ssc_autoclear(rec, side.server, ssc_autoclear_good(rec, side.server) + 1);
+        ssc_autoclear(rec, side.server, 1);
     return keep;
 }
 
@@ -242,6 +239,5 @@ void ssc_trampoline_ended(const SSL *ssl, SSL_CTX *ctx)
 
     if (rec == NULL || ssc_ctx_of(ctx) == NULL || ssc_ctx_core(rec) == 0)
         return;
-    const bool server = ssc_libssl()->SSL_is_server(ssl);
-    ssc_autoclear(rec, server, ssc_autoclear_good(rec, server));
+    ssc_autoclear(rec, ssc_libssl()->SSL_is_server(ssl), 0);
 }

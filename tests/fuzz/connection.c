@@ -66,9 +66,9 @@ void describe(const struct connection *k)
  * D9: where stock libssl skips an automatic flush that is due, the library
  * makes up for it later. Contexts in which it is skipped clear themselves no more.
  */
-static void stop_clearing(struct context *c, long good, int passed)
+static void stop_clearing(struct context *c, long good)
 {
-    if (passed || good < 0xff || (good + 1) % 0x100 > 1)
+    if (good < 0xff || (good + 1) % 0x100 > 1)
         return;
     c->never_clears = 1;
     SSL_CTX_set_session_cache_mode(c->ctx, c->mode | SSL_SESS_CACHE_NO_AUTO_CLEAR);
@@ -88,12 +88,12 @@ static int came_to_cache(const struct connection *k)
 
 static void mind_skipped_flush(const struct connection *k)
 {
-    const int passed = came_to_cache(k);
-
-    stop_clearing(k->server, SSL_CTX_sess_accept_good(k->server->ctx), passed);
+    if (came_to_cache(k))
+        return;
+    stop_clearing(k->server, SSL_CTX_sess_accept_good(k->server->ctx));
     if (k->server->sni != NULL)
-        stop_clearing(k->server->sni, SSL_CTX_sess_accept_good(k->server->sni->ctx), passed);
-    stop_clearing(k->client, SSL_CTX_sess_connect_good(k->client->ctx), passed);
+        stop_clearing(k->server->sni, SSL_CTX_sess_accept_good(k->server->sni->ctx));
+    stop_clearing(k->client, SSL_CTX_sess_connect_good(k->client->ctx));
 }
 
 static int step_both(struct connection *k)
