@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -76,15 +77,17 @@ func (s Settings) Run(p Program, preload bool, libraries string, env ...string) 
 	return Result{Stdout: lines(stdout.String()), Stderr: lines(stderr.String()), Err: err}
 }
 
-// environ is the environment of a run: that of the test without what would
-// change the outcome, and what this run needs.
+// PlainEnvironment is the environment of the test without what would change how
+// a program runs: variables of the library and of the dynamic linker.
+func PlainEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		return strings.HasPrefix(entry, "SESSCACHE_") || strings.HasPrefix(entry, "LD_")
+	})
+}
+
+// environ is the environment of a run: the plain one, and what this run needs.
 func (s Settings) environ(p Program, preload bool, libraries string, more []string) []string {
-	var env []string
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "SESSCACHE_") && !strings.HasPrefix(entry, "LD_") {
-			env = append(env, entry)
-		}
-	}
+	env := PlainEnvironment()
 	if preload {
 		preloads := []string{s.Library}
 		if s.First != "" {

@@ -94,6 +94,15 @@ func file(t *testing.T, path string) string {
 	return path
 }
 
+// library is the path of the library that is tested.
+func library(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("SESSCACHE_LIBRARY"); path != "" {
+		return file(t, path)
+	}
+	return file(t, filepath.Join(build, ours))
+}
+
 // TestCost counts, operation for operation, the instructions of the library and
 // of stock libssl beside it, and the crossings into Go.
 func TestCost(t *testing.T) {
@@ -101,11 +110,7 @@ func TestCost(t *testing.T) {
 	if err != nil {
 		t.Skip("valgrind is not installed")
 	}
-	library := filepath.Join(build, ours)
-	if path := os.Getenv("SESSCACHE_LIBRARY"); path != "" {
-		library = path
-	}
-	preload := []string{"LD_PRELOAD=" + file(t, library)}
+	preload := []string{"LD_PRELOAD=" + library(t)}
 	program := file(t, filepath.Join(build, "tests/cost/cost"))
 
 	var stock, alone, shared map[string]*Counted

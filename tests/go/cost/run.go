@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/libsesscache/libsesscache/tests/go/conformance"
 )
 
 // Counted is one operation of a run of the program tests/c/cost/cost.c.
@@ -38,13 +40,8 @@ func Count(valgrind, directory string, env []string, program string, args ...str
 	cmd := exec.CommandContext(ctx, valgrind, append([]string{
 		"-q", "--tool=callgrind", "--separate-threads=yes", "--dump-before=cost_mark",
 		"--callgrind-out-file=" + filepath.Join(directory, "%p"), program}, args...)...)
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "SESSCACHE_") && !strings.HasPrefix(entry, "LD_") {
-			cmd.Env = append(cmd.Env, entry)
-		}
-	}
 	// valgrind says that there is rdtscp where the processor has none, and fails.
-	cmd.Env = append(append(cmd.Env, "GODEBUG=cpu.rdtscp=off"), env...)
+	cmd.Env = append(append(conformance.PlainEnvironment(), "GODEBUG=cpu.rdtscp=off"), env...)
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = 5 * time.Second

@@ -9,11 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/libsesscache/libsesscache/tests/go/conformance"
 )
 
 // limit ends a process that does not answer; its own alarm should come first.
@@ -62,18 +63,7 @@ type process struct {
 
 // NewSide makes a side without a process; Run starts one when it needs one.
 func NewSide(name, program string, env ...string) *Side {
-	return &Side{Name: name, Env: append(plainEnvironment(), env...), program: program}
-}
-
-// plainEnvironment is that of the test without what would change the outcome.
-func plainEnvironment() []string {
-	var env []string
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "SESSCACHE_") && !strings.HasPrefix(entry, "LD_") {
-			env = append(env, entry)
-		}
-	}
-	return env
+	return &Side{Name: name, Env: append(conformance.PlainEnvironment(), env...), program: program}
 }
 
 func (s *Side) start() error {

@@ -7,10 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"strings"
 	"time"
+
+	"github.com/libsesscache/libsesscache/tests/go/conformance"
 )
 
 // Result is what a run left behind.
@@ -26,12 +26,7 @@ func Run(limit time.Duration, more []string, program string, args ...string) Res
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "SESSCACHE_") && !strings.HasPrefix(entry, "LD_") {
-			cmd.Env = append(cmd.Env, entry)
-		}
-	}
-	cmd.Env = append(cmd.Env, more...)
+	cmd.Env = append(conformance.PlainEnvironment(), more...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A child that the program left behind may hold the pipes; do not wait for it.

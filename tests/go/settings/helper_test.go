@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/libsesscache/libsesscache/tests/go/conformance"
 )
 
 const root = "../../.."
@@ -128,13 +130,7 @@ func library(t *testing.T) string {
 // environ is the environment of a program: that of the test, without what would
 // change the outcome, and the settings.
 func environ(settings []string) []string {
-	var env []string
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "SESSCACHE_") && !strings.HasPrefix(entry, "LD_") {
-			env = append(env, entry)
-		}
-	}
-	return append(env, settings...)
+	return append(conformance.PlainEnvironment(), settings...)
 }
 
 // result is what a run left behind.
