@@ -3,6 +3,7 @@
 #include "cache.h"
 #include "callback.h"
 #include "notes.h"
+#include "reserve.h"
 #include "runtime.h"
 #include "share.h"
 #include "slot.h"
@@ -54,8 +55,10 @@ void ssc_drop_displaced(struct ssc_ctx *rec, sscore_table table, sscore_displace
         /* All at once, as far as the processor can; one after the other they would be waited for. */
         for (uint32_t i = 0; i < displaced->evicted_len; i++)
             ssc_slot_prefetch(displaced->evicted[i]);
-        for (uint32_t i = 0; i < displaced->evicted_len; i++)
+        for (uint32_t i = 0; i < displaced->evicted_len; i++) {
+            ssc_reserve_keep();
             evict(rec, displaced->evicted[i]);
+        }
         if (!more)
             return;
         sscore_evict(table, displaced);

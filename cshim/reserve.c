@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,23 +12,33 @@
 /* A thread that adds no more sessions than these has none in reserve. */
 #define NONE_BEFORE 2u
 #define FIRST 16u
-#define MOST 64u /* 60 KB */
+#define MOST 64u /* 64 KB */
+
+struct place {
+    void *session, *lock;
+};
 
 static __thread struct {
-    void *place[MOST];
+    struct place place[MOST];
     uint8_t next, n;  /* place[next] to place[n - 1] are in reserve */
     uint8_t wanted;   /* to be made when there are none */
     uint8_t sessions; /* that stayed, up to NONE_BEFORE */
 } reserve;
 
-/* What malloc gives libssl for a session, or OTHERWISE: another gives it. */
+/* What malloc gives libssl for a session, or OTHERWISE: another gives it. 0: not known yet. */
 #define OTHERWISE SIZE_MAX
+static _Atomic size_t session_size;
+
+static size_t known_size(void)
+{
+    return atomic_load_explicit(&session_size, memory_order_relaxed);
+}
+
 static size_t size_of(const SSL_SESSION *sess)
 {
-    static _Atomic size_t known; /* 0: not asked yet */
     const struct ssc_libssl *real = ssc_libssl();
     ssc_crypto_malloc *allocates = NULL;
-    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+    size_t size = known_size();
 
     if (ssc_likely(size != 0))
         return size;
@@ -36,10 +47,22 @@ static size_t size_of(const SSL_SESSION *sess)
     size = allocates != NULL && allocates == real->CRYPTO_malloc
                ? malloc_usable_size((void *)(uintptr_t)sess)
                : OTHERWISE;
-    atomic_store_explicit(&known, size, memory_order_relaxed);
+    atomic_store_explicit(&session_size, size, memory_order_relaxed);
     return size;
 }
 
+/* Whether this is a thread that makes sessions; others have no use for a reserve. */
+static bool adds_sessions(void)
+{
+    return reserve.sessions == NONE_BEFORE;
+}
+
+static void *place_of_lock(void)
+{
+    return malloc(sizeof(pthread_rwlock_t)); /* what libcrypto asks for */
+}
+
+/* Sessions beside sessions and locks beside locks: the locks in use are in few pages then. */
 static void fill(const SSL_SESSION *like)
 {
     const size_t size = size_of(like);
@@ -49,31 +72,53 @@ static void fill(const SSL_SESSION *like)
         return;
     if (reserve.wanted < MOST)
         reserve.wanted = reserve.wanted == 0 ? FIRST : 2 * reserve.wanted;
-    while (reserve.n < reserve.wanted) {
-        void *const place = malloc(size);
-        if (place == NULL)
-            return;
-        reserve.place[reserve.n++] = place;
-    }
+    for (unsigned i = 0; i < reserve.wanted; i++)
+        reserve.place[i].lock = place_of_lock();
+    for (unsigned i = 0; i < reserve.wanted; i++)
+        reserve.place[i].session = malloc(size);
+    reserve.n = reserve.wanted;
 }
 
-void ssc_reserve_place(const SSL_SESSION *stays)
+static void give_back(void)
+{
+    const struct place place = reserve.place[reserve.next++];
+
+    free(place.lock);
+    free(place.session);
+}
+
+void ssc_reserve_place(const SSL_SESSION *stays, bool grows)
 {
     const int saved_errno = errno;
 
-    if (reserve.sessions < NONE_BEFORE) {
+    if (!adds_sessions()) {
         reserve.sessions++;
         return;
     }
-    if (reserve.next == reserve.n)
+    if (reserve.next == reserve.n && grows)
         fill(stays);
     if (reserve.next < reserve.n)
-        free(reserve.place[reserve.next++]);
+        give_back();
+    errno = saved_errno;
+}
+
+void ssc_reserve_keep(void)
+{
+    const int saved_errno = errno;
+    const size_t size = known_size();
+
+    if (!adds_sessions() || size == 0 || size == OTHERWISE)
+        return;
+    if (reserve.next == reserve.n)
+        reserve.next = reserve.n = MOST;
+    if (reserve.next == 0)
+        return;
+    reserve.place[--reserve.next] = (struct place){malloc(size), place_of_lock()};
     errno = saved_errno;
 }
 
 void ssc_reserve_thread_ends(void)
 {
     while (reserve.next < reserve.n)
-        free(reserve.place[reserve.next++]);
+        give_back();
 }

@@ -42,7 +42,8 @@ struct node {
 
 /*
  * Nodes that the thread keeps for the sessions that it adds next: of a full cache
- * some sessions go at a time, and malloc itself keeps fewer blocks at hand.
+ * some sessions go at a time, and malloc itself keeps fewer blocks at hand. Those
+ * of a thread are made some at a time, so that they lie side by side.
  */
 #define SPARE 16
 static __thread struct {
@@ -52,7 +53,11 @@ static __thread struct {
 
 static struct node *new_node(void)
 {
-    return spare.n > 0 ? spare.node[--spare.n] : malloc(sizeof(struct node));
+    if (spare.n == 0) {
+        while (spare.n < SPARE && (spare.node[spare.n] = malloc(sizeof(struct node))) != NULL)
+            spare.n++;
+    }
+    return spare.n > 0 ? spare.node[--spare.n] : NULL;
 }
 
 static void free_node(struct node *node)

@@ -119,8 +119,8 @@ int ssc_trampoline_new(SSL *ssl, SSL_SESSION *sess)
         else if (caches != 0)
             ssc_cache_share(rec, ssl, sess, caches);
     }
-    if (stored && (keep || !decides) && grows(rec))
-        ssc_reserve_place(sess);
+    if (stored && (keep || !decides))
+        ssc_reserve_place(sess, grows(rec));
     if (atomic_load(&rec->attached))
         ssc_autoclear(rec, side.server, 1);
     return keep;

@@ -26,7 +26,7 @@ $(eval $(call variant,$(TSAN),-fno-lto -fsanitize=thread -Wno-tsan,))
 $(eval $(call programs,$(TSAN),-fno-lto -fsanitize=thread,))
 
 # What counts instructions, or looks at the heap, needs no sanitizer.
-COST := cost places
+COST := cost places spread
 $(COST:%=$(BUILD)/tests/cost/%): $(BUILD)/tests/cost/%: $(BUILD)/obj/tests/c/cost/%.o \
     $(patsubst %.c,$(BUILD)/obj/%.o,$(PROGRAM_COMMON))
 	$(say) LD $@
