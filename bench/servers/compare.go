@@ -55,7 +55,7 @@ func (c configuration) round(ctx context.Context, o *Options, s *site, round int
 		servers = append(servers, v)
 	}
 	for _, v := range servers {
-		if err := v.use(ctx, o); err != nil {
+		if err := v.use(ctx, o, c.usedBefore(o)); err != nil {
 			return nil, fmt.Errorf("%s, before it is measured: %w", v.side.name, err)
 		}
 	}
@@ -85,6 +85,14 @@ func (c configuration) round(ctx context.Context, o *Options, s *site, round int
 		}
 	}
 	return all, nil
+}
+
+// usedBefore is how many sessions a server has given out before it is measured.
+func (c configuration) usedBefore(o *Options) int {
+	if o.Quick {
+		return o.Used
+	}
+	return max(o.Used, c.used)
 }
 
 // turns puts a load on the servers by turns; each turn is a round of the figures.

@@ -109,9 +109,9 @@ func (l load) common() (map[string]float64, error) {
 
 // use has the server give out sessions, one in each connection, so that it is measured
 // as one that has run for a while: its cache holds something, its heap has been used.
-func (v *server) use(ctx context.Context, o *Options) error {
+func (v *server) use(ctx context.Context, o *Options, sessions int) error {
 	_, err := v.load(ctx, o, "--tls", "1.3", "--warm", "--resume", "100", "--threads", strconv.Itoa(closedClients),
-		"--connections", strconv.Itoa(o.Used))
+		"--connections", strconv.Itoa(sessions))
 	return err
 }
 

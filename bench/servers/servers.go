@@ -29,13 +29,13 @@ type Options struct {
 	Library  string // libsesscache.so
 	Tlsload  string // the load generator
 	Programs string // directory with the programs of bench/c
-	// Rounds of each side; 0: 3, or 1 if Quick.
+	// Rounds of each side; 0: 2, or 1 if Quick.
 	Rounds int
-	// Turns of each side in a round; 0: 4, or 1 if Quick.
+	// Turns of each side in a round; 0: 6, or 1 if Quick.
 	Turns int
 	// Seconds of each load; 0: 0.6, or 0.5 if Quick.
 	Seconds float64
-	// Used is how many sessions a server has given out before it is measured;
+	// Used is how many sessions a server has given out before it is measured, at least;
 	// 0: 10,000, or 500 if Quick.
 	Used int
 	// Sessions whose memory is measured; 0: a million, or 20,000 if Quick.
@@ -60,7 +60,7 @@ func Parts() []string {
 
 // complete fills in what is zero, and finds the programs.
 func (o *Options) complete() error {
-	rounds, turns, seconds, used, sessions := 3, 4, 0.6, 10_000, 1_000_000
+	rounds, turns, seconds, used, sessions := 2, 6, 0.6, 10_000, 1_000_000
 	if o.Quick {
 		rounds, turns, seconds, used, sessions = 1, 1, 0.5, 500, 20_000
 	}

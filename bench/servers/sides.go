@@ -10,7 +10,8 @@ import (
 
 // Sides beside measure.Stock and measure.Library, which is the way to use the
 // library with that server: nginx with `builtin` in the default mode, where the
-// region is between the workers, haproxy in the mode takeover.
+// region is between the workers; haproxy, one process, in the mode takeover with
+// its own cache turned off and the table of the process alone.
 const (
 	// sideTakeover: the library serves, the server's own cache stands behind it.
 	sideTakeover = "library-takeover"
@@ -25,7 +26,7 @@ const (
 // side is one way to run the server of a configuration.
 type side struct {
 	name     string
-	cache    string            // argument of nginx's ssl_session_cache
+	cache    string            // argument of nginx's ssl_session_cache, haproxy's tune.ssl.cachesize
 	settings map[string]string // variables of the library; nil: the server alone
 	store    bool              // with a Redis
 	// did tells by the figures of all processes whether the side did what it is for.
@@ -38,8 +39,10 @@ type configuration struct {
 	name   string
 	bench  string
 	params map[string]any
-	start  func(s *site, o *Options, v side) (*server, error)
-	sides  []side
+	// used stands for Options.Used where that is less, unless the run is a quick one.
+	used  int
+	start func(s *site, o *Options, v side) (*server, error)
+	sides []side
 }
 
 // Caches of nginx, large enough that nothing is evicted.
@@ -48,11 +51,20 @@ const (
 	nginxShared  = "shared:tls:64m"
 )
 
+// Caches of haproxy: of its default size, which is about OpenSSL's, and none. A server
+// in use has them full, so it is measured after that many sessions.
+const (
+	haproxyOwn  = "20000"
+	haproxyNone = "0"
+	haproxyUsed = 22_000
+)
+
 // Settings of the library.
 var (
-	defaults   = map[string]string{}
-	takeover   = map[string]string{"SESSCACHE_MODE": "takeover"}
-	tableAlone = map[string]string{"SESSCACHE_SHARED_SIZE": "0"}
+	defaults      = map[string]string{}
+	takeover      = map[string]string{"SESSCACHE_MODE": "takeover"}
+	tableAlone    = map[string]string{"SESSCACHE_SHARED_SIZE": "0"}
+	takeoverAlone = map[string]string{"SESSCACHE_MODE": "takeover", "SESSCACHE_SHARED_SIZE": "0"}
 )
 
 func configurations() []configuration {
@@ -79,11 +91,12 @@ func configurations() []configuration {
 		},
 		{
 			name: "haproxy", bench: "haproxy", params: map[string]any{"threads": 2},
-			start: startHaproxy,
+			used: haproxyUsed, start: startHaproxy,
 			sides: []side{
-				{name: measure.Stock},
-				{name: measure.Library, settings: takeover, did: served},
-				{name: sideBetween, settings: defaults, did: between},
+				{name: measure.Stock, cache: haproxyOwn},
+				{name: measure.Library, cache: haproxyNone, settings: takeoverAlone, did: all(served, alone)},
+				{name: sideTakeover, cache: haproxyOwn, settings: takeover, did: all(served, shared)},
+				{name: sideBetween, cache: haproxyOwn, settings: defaults, did: between},
 			},
 		},
 	}

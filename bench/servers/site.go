@@ -139,7 +139,7 @@ func startHaproxy(s *site, o *Options, v side) (*server, error) {
 	config := filepath.Join(l.dir, "haproxy.cfg")
 	text := fmt.Sprintf(`global
 %s    nbthread 2
-    tune.ssl.cachesize 200000
+    tune.ssl.cachesize %s
     tune.ssl.lifetime 3600
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
 
@@ -152,7 +152,7 @@ defaults
 frontend tls
     bind %s ssl crt %s
     http-request return status 200 content-type text/plain lf-string "reused=%%[ssl_fc_is_resumed];"
-`, rights, l.address, s.certificate())
+`, rights, v.cache, l.address, s.certificate())
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		return nil, err
 	}
