@@ -156,13 +156,13 @@ static bool may_be_late(struct ssc_ctx *rec, const struct ssc_table *table)
            atomic_load_explicit(&table->users, memory_order_relaxed) == 1;
 }
 
-int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
+int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, const SSL *ssl, SSL_SESSION *sess,
                     sscore_record *record)
 {
     const struct ssc_libssl *real = ssc_libssl();
     const struct ssc_table *own = ssc_ctx_table(rec);
     /* First what needs nothing of the session, which is on its way from memory. */
-    const uint32_t slot = ssc_slot_reserve(own->number);
+    const uint32_t slot = ssc_slot_reserve(own->number, ssl != NULL);
     const bool late = may_be_late(rec, own);
     struct ssc_index_key key;
 
@@ -218,7 +218,7 @@ int ssc_cache_add(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uint32
             0)
             ssc_libssl_set_time(real, sess, time(NULL));
         const bool shared = caches != 0 && encode(rec, ssl, sess, caches, &record);
-        stored = ssc_cache_store(rec, table, sess, shared ? &record : NULL);
+        stored = ssc_cache_store(rec, table, ssl, sess, shared ? &record : NULL);
         if (shared)
             ssc_share_wipe(&record);
     }

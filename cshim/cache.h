@@ -26,7 +26,7 @@ void ssc_cache_share(struct ssc_ctx *rec, const SSL *ssl, SSL_SESSION *sess, uin
  * ssc_cache_store stores the session in the table of the core, and shares it as
  * the record says (NULL: not): 1 or 0 as ssc_cache_add.
  */
-int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, SSL_SESSION *sess,
+int ssc_cache_store(struct ssc_ctx *rec, sscore_table table, const SSL *ssl, SSL_SESSION *sess,
                     sscore_record *record);
 
 /*

@@ -26,7 +26,7 @@ static SSL_SESSION *promote(struct ssc_ctx *rec, sscore_table table, const SSL *
     const long mode = atomic_load_explicit(&rec->mode, memory_order_relaxed);
 
     if (sess != NULL && (ssc_config()->takeover || (mode & SSL_SESS_CACHE_NO_INTERNAL_STORE) == 0))
-        ssc_cache_store(rec, table, sess, &stamp);
+        ssc_cache_store(rec, table, ssl, sess, &stamp);
     return sess;
 }
 

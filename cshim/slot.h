@@ -16,9 +16,9 @@
 /*
  * ssc_slot_reserve reserves a slot on behalf of the context numbered `owner`,
  * which nobody finds before it is filled: its number, or 0 if memory is short.
- * ssc_slot_cancel gives it back.
+ * `connection`: a connection has just made the session. ssc_slot_cancel gives it back.
  */
-uint32_t ssc_slot_reserve(uint32_t owner);
+uint32_t ssc_slot_reserve(uint32_t owner, bool connection);
 void ssc_slot_cancel(uint32_t number);
 
 /*
