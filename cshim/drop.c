@@ -37,6 +37,7 @@ static void evict(struct ssc_ctx *rec, sscore_ref ref)
 {
     SSL_SESSION *sess = ssc_ctx_overflows(rec) ? ssc_slot_close(ref) : NULL;
 
+    ssc_reserve_keep();
     if (sess != NULL && ssc_share_fits(sess)) {
         ssc_slot_release(ref);
         return;
@@ -55,10 +56,8 @@ void ssc_drop_displaced(struct ssc_ctx *rec, sscore_table table, sscore_displace
         /* All at once, as far as the processor can; one after the other they would be waited for. */
         for (uint32_t i = 0; i < displaced->evicted_len; i++)
             ssc_slot_prefetch(displaced->evicted[i]);
-        for (uint32_t i = 0; i < displaced->evicted_len; i++) {
-            ssc_reserve_keep();
+        for (uint32_t i = 0; i < displaced->evicted_len; i++)
             evict(rec, displaced->evicted[i]);
-        }
         if (!more)
             return;
         sscore_evict(table, displaced);

@@ -19,8 +19,8 @@ struct place {
 };
 
 static __thread struct {
-    struct place place[MOST];
-    uint8_t next, n;  /* place[next] to place[n - 1] are in reserve */
+    struct place place[MOST]; /* the first `n`; the last of them is the next to go */
+    uint8_t n;
     uint8_t wanted;   /* to be made when there are none */
     uint8_t sessions; /* that stayed, up to NONE_BEFORE */
 } reserve;
@@ -67,21 +67,20 @@ static void fill(const SSL_SESSION *like)
 {
     const size_t size = size_of(like);
 
-    reserve.next = reserve.n = 0;
     if (size == OTHERWISE)
         return;
     if (reserve.wanted < MOST)
         reserve.wanted = reserve.wanted == 0 ? FIRST : 2 * reserve.wanted;
-    for (unsigned i = 0; i < reserve.wanted; i++)
+    for (unsigned i = reserve.wanted; i-- > 0;)
         reserve.place[i].lock = place_of_lock();
-    for (unsigned i = 0; i < reserve.wanted; i++)
+    for (unsigned i = reserve.wanted; i-- > 0;)
         reserve.place[i].session = malloc(size);
     reserve.n = reserve.wanted;
 }
 
 static void give_back(void)
 {
-    const struct place place = reserve.place[reserve.next++];
+    const struct place place = reserve.place[--reserve.n];
 
     free(place.lock);
     free(place.session);
@@ -95,9 +94,9 @@ void ssc_reserve_place(const SSL_SESSION *stays, bool grows)
         reserve.sessions++;
         return;
     }
-    if (reserve.next == reserve.n && grows)
+    if (reserve.n == 0 && grows)
         fill(stays);
-    if (reserve.next < reserve.n)
+    if (reserve.n > 0)
         give_back();
     errno = saved_errno;
 }
@@ -107,18 +106,14 @@ void ssc_reserve_keep(void)
     const int saved_errno = errno;
     const size_t size = known_size();
 
-    if (!adds_sessions() || size == 0 || size == OTHERWISE)
+    if (!adds_sessions() || size == 0 || size == OTHERWISE || reserve.n == MOST)
         return;
-    if (reserve.next == reserve.n)
-        reserve.next = reserve.n = MOST;
-    if (reserve.next == 0)
-        return;
-    reserve.place[--reserve.next] = (struct place){malloc(size), place_of_lock()};
+    reserve.place[reserve.n++] = (struct place){malloc(size), place_of_lock()};
     errno = saved_errno;
 }
 
 void ssc_reserve_thread_ends(void)
 {
-    while (reserve.next < reserve.n)
+    while (reserve.n > 0)
         give_back();
 }
