@@ -125,8 +125,7 @@ pair pair_new(SSL_CTX *server, SSL_CTX *client, SSL_SESSION *resume)
     return p;
 }
 
-/* step goes on with one end: 1 done, 0 needs the other end, -1 failed. */
-static int step(SSL *ssl)
+int handshake_step(SSL *ssl)
 {
     int ret = SSL_do_handshake(ssl);
 
@@ -149,15 +148,15 @@ int handshake(pair *p)
 
     for (i = 0; i < 50 && !(client > 0 && server > 0); i++) {
         if (client == 0)
-            client = step(p->client);
+            client = handshake_step(p->client);
         if (server == 0)
-            server = step(p->server);
+            server = handshake_step(p->server);
         if (client < 0 || server < 0) {
             /* Deliver the alert, so that both ends know. */
             if (client >= 0)
-                step(p->client);
+                handshake_step(p->client);
             if (server >= 0)
-                step(p->server);
+                handshake_step(p->server);
             ERR_clear_error();
             return 0;
         }

@@ -126,6 +126,9 @@ pair pair_new(SSL_CTX *server, SSL_CTX *client, SSL_SESSION *resume);
 /* handshake runs both ends, and what follows in TLS 1.3: 1, or 0 if it failed. */
 int handshake(pair *p);
 
+/* handshake_step goes on with one end: 1 done, 0 needs the other end, -1 failed. */
+int handshake_step(SSL *ssl);
+
 /* exchange sends one byte in each direction, and so delivers what is under way. */
 void exchange(pair *p);
 

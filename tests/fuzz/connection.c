@@ -23,21 +23,6 @@ void open_connection(struct connection *k, struct context *server, struct contex
         REQUIRE(SSL_set_tlsext_host_name(k->ends.client, "other"));
 }
 
-static int step(SSL *ssl)
-{
-    const int ret = SSL_do_handshake(ssl);
-
-    if (ret == 1)
-        return 1;
-    switch (SSL_get_error(ssl, ret)) {
-    case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE:
-        return 0;
-    default:
-        return -1;
-    }
-}
-
 static void early_data(struct connection *k)
 {
     char bytes[16];
@@ -102,15 +87,15 @@ static int step_both(struct connection *k)
 
     for (i = 0; i < 12 && !(client > 0 && server > 0); i++) {
         if (client == 0)
-            client = step(k->ends.client);
+            client = handshake_step(k->ends.client);
         if (server == 0)
-            server = step(k->ends.server);
+            server = handshake_step(k->ends.server);
         if (client < 0 || server < 0) {
             /* Deliver the alert, so that both ends know. */
             if (client >= 0)
-                step(k->ends.client);
+                handshake_step(k->ends.client);
             if (server >= 0)
-                step(k->ends.server);
+                handshake_step(k->ends.server);
             break;
         }
     }
