@@ -25,14 +25,22 @@ enum {
     index_retiring = offsetof(struct ssc_index, retiring),
     index_retired = offsetof(struct ssc_index, retired),
     index_retired_head = offsetof(struct ssc_index, retired[1].head),
-    index_added_tail = offsetof(struct ssc_index, added_tail),
-    index_added_head = offsetof(struct ssc_index, added_head),
+    index_spill = offsetof(struct ssc_index, spill),
+    index_added = offsetof(struct ssc_index, added),
+    index_added_head = offsetof(struct ssc_index, added.head),
+    ring_spilled = offsetof(struct ssc_index_ring, spilled),
+    ring_spill_from = offsetof(struct ssc_index_ring, spill_from),
+    ring_withdrawn = offsetof(struct ssc_index_ring, withdrawn),
+    ring_taking = offsetof(struct ssc_index_ring, taking),
     notes_size = sizeof(struct ssc_index_notes),
     notes_added = offsetof(struct ssc_index_notes, added),
     notes_retired = offsetof(struct ssc_index_notes, retired),
+    spill_size = sizeof(struct ssc_index_spill),
+    spill_retired = offsetof(struct ssc_index_spill, retired),
     marks = SSC_INDEX_MARKS,
     added_room = SSC_INDEX_ADDED,
     retired_room = SSC_INDEX_RETIRED,
+    spill_room = SSC_INDEX_SPILLED,
     noted_size = sizeof(struct ssc_index_noted),
     noted_kind = offsetof(struct ssc_index_noted, kind),
     noted_before = offsetof(struct ssc_index_noted, before),
@@ -65,6 +73,7 @@ var (
 	same  [1]struct{}
 	head  cache.Head
 	notes cache.Notes
+	spill cache.Spill
 	noted cache.Noted
 	ring  cache.Ring
 	line  cache.Line
@@ -90,14 +99,24 @@ var (
 	_ = same[unsafe.Offsetof(head.Retiring)-C.index_retiring]
 	_ = same[unsafe.Offsetof(head.Retired)-C.index_retired]
 	_ = same[unsafe.Offsetof(head.Retired)+unsafe.Sizeof(ring)+unsafe.Offsetof(ring.Head)-C.index_retired_head]
-	_ = same[unsafe.Offsetof(head.AddedTail)-C.index_added_tail]
-	_ = same[unsafe.Offsetof(head.AddedHead)-C.index_added_head]
+	_ = same[unsafe.Offsetof(head.Spill)-C.index_spill]
+	_ = same[unsafe.Offsetof(head.Added)-C.index_added]
+	_ = same[unsafe.Offsetof(head.Added)+unsafe.Offsetof(ring.Head)-C.index_added_head]
+	_ = same[unsafe.Offsetof(ring.Spilled)-C.ring_spilled]
+	_ = same[unsafe.Offsetof(ring.SpillFrom)-C.ring_spill_from]
+	_ = same[unsafe.Offsetof(ring.Withdrawn)-C.ring_withdrawn]
+	_ = same[unsafe.Offsetof(ring.Taking)-C.ring_taking]
 	_ = same[unsafe.Sizeof(notes)-C.notes_size]
 	_ = same[unsafe.Offsetof(notes.Added)-C.notes_added]
 	_ = same[unsafe.Offsetof(notes.Retired)-C.notes_retired]
+	_ = same[unsafe.Sizeof(spill)-C.spill_size]
+	_ = same[unsafe.Offsetof(spill.Retired)-C.spill_retired]
 	_ = same[cache.Marks-C.marks]
 	_ = same[cache.AddedRoom-C.added_room]
 	_ = same[cache.RetiredRoom-C.retired_room]
+	_ = same[cache.SpillRoom-C.spill_room]
+	_ = same[cache.Withdrawn-C.SSC_INDEX_WITHDRAWN]
+	_ = same[cache.WithdrawnExpired-C.SSC_INDEX_EXPIRED]
 	_ = same[unsafe.Sizeof(noted)-C.noted_size]
 	_ = same[unsafe.Offsetof(noted.Key.Version)-C.noted_kind]
 	_ = same[unsafe.Offsetof(noted.Before)-C.noted_before]

@@ -288,7 +288,8 @@ static bool take_out(struct ssc_ctx *rec, sscore_table table, struct target *tar
         const bool expired = ssc_key_expiry(sess) < now;
         *ref = item.ref;
         const enum ssc_noted noted =
-            item.number != 0 ? ssc_notes_retire(index, &item, expired) : SSC_NOTED_NOT;
+            item.number != 0 ? ssc_notes_retire(index, &item, expired)
+                             : ssc_notes_withdraw(index, &item, (uint64_t)(uintptr_t)sess, expired);
         if (noted == SSC_NOTED_NOT)
             forget(table, &target->key.key, sess, now, *ref);
         else if (expired)

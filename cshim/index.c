@@ -136,20 +136,22 @@ static enum ssc_index_answer search_added(const struct ssc_index *index,
                                           const struct ssc_index_key *key,
                                           struct ssc_index_item *item)
 {
-    const struct ssc_index_notes *notes = ACQUIRE(&index->notes);
+    struct ssc_index_notes *notes = ACQUIRE(&index->notes);
 
     item->mark = 0;
     if (notes == NULL)
         return SSC_INDEX_ABSENT;
     item->mark = ACQUIRE(&notes->mark[key->hash % SSC_INDEX_MARKS]);
     /* After the mark, so that what that names is among them. */
-    const uint32_t pending = ACQUIRE(&index->added_tail) - item->head;
+    const uint32_t pending = ACQUIRE(&index->added.tail) - item->head;
     uint32_t number = item->mark - 1;
-    for (int i = 0; i < SSC_INDEX_ADDED && number - item->head < pending; i++) {
-        const struct ssc_index_noted *noted = &notes->added[number % SSC_INDEX_ADDED];
+    for (uint32_t i = 0; i < pending && number - item->head < pending; i++) {
+        const struct ssc_index_noted *noted =
+            ssc_index_added(index, notes, ssc_index_place(&index->added, number, SSC_INDEX_ADDED));
         if (difference(key, noted->id, &noted->kind) == 0) {
             item->ref = LOAD(&noted->ref);
             item->number = 0;
+            item->note = number;
             return SSC_INDEX_FOUND;
         }
         number = LOAD(&noted->before) - 1;
@@ -162,13 +164,13 @@ static enum ssc_index_answer search_both(const struct ssc_index *index,
                                          const struct ssc_index_key *key,
                                          struct ssc_index_item *item)
 {
-    item->head = ACQUIRE(&index->added_head);
+    item->head = ACQUIRE(&index->added.head);
     enum ssc_index_answer answer = search(index, key, item);
     if (answer != SSC_INDEX_ABSENT)
         return answer;
     answer = search_added(index, key, item);
     atomic_thread_fence(memory_order_acquire);
-    return LOAD(&index->added_head) == item->head ? answer : SSC_INDEX_UNSURE;
+    return LOAD(&index->added.head) == item->head ? answer : SSC_INDEX_UNSURE;
 }
 
 void ssc_index_hash(const struct ssc_index *index, struct ssc_index_key *key)

@@ -35,9 +35,16 @@ struct ssc_index_entry {
 };
 #define SSC_INDEX_ALONE (UINT32_C(1) << 31) /* no part of the stamp */
 
-#define SSC_INDEX_MARKS 512
+/*
+ * Notes of a kind, and so many more for the time in which nobody takes them; tests
+ * have fewer.
+ */
+#ifndef SSC_INDEX_ADDED
 #define SSC_INDEX_ADDED 128
 #define SSC_INDEX_RETIRED 128
+#define SSC_INDEX_SPILLED 8192
+#define SSC_INDEX_MARKS 512
+#endif
 
 /* A session that was added, as long as it is not yet in the table. */
 struct ssc_index_noted {
@@ -45,8 +52,21 @@ struct ssc_index_noted {
     _Atomic uint32_t kind;
     _Atomic uint32_t before; /* what its mark was before it was noted */
     _Atomic uint64_t ref;
-    _Atomic uint64_t object;
+    _Atomic uint64_t object; /* see SSC_INDEX_WITHDRAWN */
     _Atomic int64_t expiry;
+};
+/*
+ * What the shim has taken out again before the core knew of it: in the object, and in
+ * the kind, so that it is no key's. An object of 0 is one that the core has taken.
+ */
+#define SSC_INDEX_WITHDRAWN (UINT64_C(1) << 63)
+#define SSC_INDEX_EXPIRED (UINT64_C(1) << 62) /* it had expired */
+#define SSC_INDEX_NO_KEY (UINT32_C(1) << 31)
+
+/* A session that was taken out, as long as its entry is in the table. */
+struct ssc_index_retired {
+    uint64_t ref;
+    uint32_t number, expired;
 };
 
 /* Written by the shim: see notes.h. */
@@ -57,18 +77,28 @@ struct ssc_index_notes {
      */
     _Atomic uint32_t mark[SSC_INDEX_MARKS];
     struct ssc_index_noted added[SSC_INDEX_ADDED];
-    struct {
-        uint64_t ref;
-        uint32_t number, expired;
-    } retired[SSC_LANES][SSC_INDEX_RETIRED];
+    struct ssc_index_retired retired[SSC_LANES][SSC_INDEX_RETIRED];
+};
+struct ssc_index_spill {
+    struct ssc_index_noted added[SSC_INDEX_SPILLED];
+    struct ssc_index_retired retired[SSC_LANES][SSC_INDEX_SPILLED];
 };
 
-/* Where the notes of the retired of one lane begin and end. */
+/*
+ * Where the notes of what was added, or of what one lane has retired, begin and end.
+ * There is no more room than is mostly needed, so that it stays in the processor's
+ * caches. When that is full the next notes are in the spill, one after the other,
+ * until all have been taken.
+ */
 struct ssc_index_ring {
     _Alignas(64) _Atomic uint32_t tail;
-    _Atomic uint32_t head;    /* written by Go */
-    _Atomic uint32_t writing; /* a thread is at it */
-    uint32_t unused[13];
+    _Atomic uint32_t head;       /* written by Go */
+    _Atomic uint32_t writing;    /* a thread is at it */
+    _Atomic uint32_t spilled;    /* how many notes are in the spill */
+    _Atomic uint32_t spill_from; /* the number of the first of them */
+    _Atomic uint32_t withdrawn;  /* how often the shim has taken out what was noted */
+    _Atomic uint32_t taking;     /* written by Go: before this one it takes them as they are */
+    uint32_t unused[9];
 };
 
 struct ssc_index {
@@ -88,6 +118,7 @@ struct ssc_index {
     _Atomic uint32_t settling; /* written by the shim: a thread is at the notes that are due */
     _Atomic(struct ssc_index_notes *) notes; /* NULL: nothing can be noted */
     _Atomic uint32_t owed; /* references displaced that sscore_evict has yet to hand out */
+    _Atomic(struct ssc_index_spill *) spill; /* NULL: there is none */
 
     /* written by the shim */
     struct {
@@ -95,10 +126,7 @@ struct ssc_index {
         _Atomic uint64_t misses;
     } lane[SSC_LANES];
     struct ssc_index_ring retired[SSC_LANES];
-    _Alignas(64) _Atomic uint32_t added_tail;
-    _Atomic uint32_t added_head; /* written by Go */
-    _Atomic uint32_t adding;     /* a thread is at it */
-    uint32_t unused_at_last[13];
+    struct ssc_index_ring added;
 };
 
 /* A key, as the core is told it and in words, with its hash in one table. */
@@ -117,6 +145,7 @@ struct ssc_index_key {
 struct ssc_index_item {
     sscore_ref ref;
     uint32_t number;     /* of the entry; 0: it is among the added */
+    uint32_t note;       /* the number there */
     uint32_t head, mark; /* of the ring of the added, and the key's, when that was looked at */
 };
 
@@ -125,6 +154,28 @@ enum ssc_index_answer {
     SSC_INDEX_FOUND,  /* it has: *item */
     SSC_INDEX_UNSURE, /* it was changed meanwhile, or the session removed elsewhere: ask the core */
 };
+
+/*
+ * ssc_index_place is where note `number` of a ring is: below `usual` there, else so
+ * far behind in the spill. ssc_index_added is what is at a place of the added.
+ */
+static inline uint32_t ssc_index_place(const struct ssc_index_ring *ring, uint32_t number,
+                                       uint32_t usual)
+{
+    const uint32_t spilled = atomic_load_explicit(&ring->spilled, memory_order_acquire);
+    const uint32_t beyond = number - atomic_load_explicit(&ring->spill_from, memory_order_relaxed);
+
+    return beyond < spilled ? usual + beyond : number % usual;
+}
+
+static inline struct ssc_index_noted *ssc_index_added(const struct ssc_index *index,
+                                                      struct ssc_index_notes *notes, uint32_t place)
+{
+    if (place < SSC_INDEX_ADDED)
+        return &notes->added[place];
+    return &atomic_load_explicit(&index->spill, memory_order_acquire)
+                ->added[place - SSC_INDEX_ADDED];
+}
 
 /* ssc_index_hash sets the hash of a key in the table of an index. It precedes what follows. */
 void ssc_index_hash(const struct ssc_index *index, struct ssc_index_key *key);

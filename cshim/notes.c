@@ -27,10 +27,43 @@ static bool lock(_Atomic uint32_t *word)
     return true;
 }
 
-/* Half of the room is left while a thread is at them. If it is slow, another comes. */
-static bool due(uint32_t pending, uint32_t most)
+/* Half of the usual room is left while a thread is at them. If it is slow, another comes. */
+static bool due(uint32_t pending, uint32_t usual)
 {
-    return pending >= most / 2 && (pending - most / 2) % DUE_AGAIN == 0;
+    return pending >= usual / 2 && (pending - usual / 2) % DUE_AGAIN == 0;
+}
+
+/*
+ * Where the next note of a ring goes, of which `pending` wait: see ssc_index_place.
+ * NOWHERE: there is no room. The caller is the thread that is at the ring.
+ */
+#define NOWHERE UINT32_MAX
+static uint32_t next_place(const struct ssc_index *index, struct ssc_index_ring *ring,
+                           uint32_t pending, uint32_t usual)
+{
+    uint32_t spilled = LOAD(&ring->spilled);
+
+    if (ssc_unlikely(spilled > 0 && pending == 0)) {
+        spilled = 0;
+        STORE(&ring->spilled, 0);
+    }
+    if (ssc_likely(spilled == 0 && pending < usual))
+        return LOAD(&ring->tail) % usual;
+    if (spilled == SSC_INDEX_SPILLED || ACQUIRE(&index->spill) == NULL)
+        return NOWHERE;
+    if (spilled == 0)
+        STORE(&ring->spill_from, LOAD(&ring->tail));
+    RELEASE(&ring->spilled, spilled + 1);
+    return usual + spilled;
+}
+
+static struct ssc_index_retired *retired_at(const struct ssc_index *index,
+                                            struct ssc_index_notes *notes, unsigned lane,
+                                            uint32_t place)
+{
+    return place < SSC_INDEX_RETIRED
+               ? &notes->retired[lane][place]
+               : &LOAD(&index->spill)->retired[lane][place - SSC_INDEX_RETIRED];
 }
 
 enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_item *item,
@@ -43,12 +76,12 @@ enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_
 
     if (notes == NULL || !lock(&ring->writing))
         return SSC_NOTED_NOT;
-    const uint32_t tail = LOAD(&ring->tail), i = tail % SSC_INDEX_RETIRED;
+    const uint32_t tail = LOAD(&ring->tail);
     const uint32_t pending = tail - ACQUIRE(&ring->head);
-    if (pending < SSC_INDEX_RETIRED) {
-        notes->retired[lane][i].ref = item->ref;
-        notes->retired[lane][i].number = item->number;
-        notes->retired[lane][i].expired = expired;
+    const uint32_t place = next_place(index, ring, pending, SSC_INDEX_RETIRED);
+    if (place != NOWHERE) {
+        *retired_at(index, notes, lane, place) =
+            (struct ssc_index_retired){item->ref, item->number, expired};
         if (ssc_unlikely((LOAD(&index->retiring) & 1u << lane) == 0))
             atomic_fetch_or(&index->retiring, 1u << lane);
         RELEASE(&ring->tail, tail + 1);
@@ -58,15 +91,20 @@ enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_
     return noted;
 }
 
-/* How many notes may wait for the core at a time. */
-static uint32_t room(const struct ssc_index *index, bool late)
+/* How many notes of what is added may wait for the core at a time. */
+static uint64_t room(const struct ssc_index *index, bool late)
 {
     const uint64_t capacity = LOAD(&index->capacity), used = LOAD(&index->used);
     const uint64_t most = capacity > used ? capacity - used : 0;
 
-    if (capacity == 0 || most >= SSC_INDEX_ADDED)
-        return SSC_INDEX_ADDED;
-    return late ? SSC_NOTES_LATE : (uint32_t)most;
+    if (capacity == 0)
+        return UINT64_MAX;
+    return late && most < SSC_INDEX_ADDED ? SSC_NOTES_LATE : most;
+}
+
+static uint32_t usual_of(uint64_t most)
+{
+    return most < SSC_INDEX_ADDED ? (uint32_t)most : SSC_INDEX_ADDED;
 }
 
 static void write_note(struct ssc_index_noted *at, const struct ssc_index_key *key,
@@ -85,25 +123,54 @@ enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key
 {
     enum ssc_noted noted = SSC_NOTED_NOT;
     struct ssc_index_notes *const notes = ACQUIRE(&index->notes);
+    struct ssc_index_ring *const ring = &index->added;
     struct ssc_index_item looked;
 
     if (notes == NULL || ssc_index_find(index, key, &looked) != SSC_INDEX_ABSENT ||
-        ACQUIRE(&index->space) != NULL || !lock(&index->adding))
+        ACQUIRE(&index->space) != NULL || !lock(&ring->writing))
         return SSC_NOTED_NOT;
     _Atomic uint32_t *const mark = &notes->mark[key->hash % SSC_INDEX_MARKS];
-    const uint32_t tail = LOAD(&index->added_tail), pending = tail - looked.head;
-    const uint32_t most = room(index, note->late);
+    const uint32_t tail = LOAD(&ring->tail), pending = tail - looked.head;
+    const uint64_t most = room(index, note->late);
+    uint32_t place = NOWHERE;
     /* Since it was looked for the key may have been noted, or taken into the table. */
-    if (ACQUIRE(&index->added_head) == looked.head && LOAD(mark) == looked.mark && pending < most &&
-        most >= MIN_ROOM) {
-        struct ssc_index_noted *at = &notes->added[tail % SSC_INDEX_ADDED];
+    if (ACQUIRE(&ring->head) == looked.head && LOAD(mark) == looked.mark && pending < most &&
+        most >= MIN_ROOM)
+        place = next_place(index, ring, pending, SSC_INDEX_ADDED);
+    if (place != NOWHERE) {
+        struct ssc_index_noted *at = ssc_index_added(index, notes, place);
         STORE(&at->before, looked.mark);
         write_note(at, key, note);
-        RELEASE(&index->added_tail, tail + 1);
+        RELEASE(&ring->tail, tail + 1);
         /* After that, so that who finds it can have the core take it. */
         RELEASE(mark, tail + 1);
-        noted = due(pending + 1, most) ? SSC_NOTED_DUE : SSC_NOTED;
+        noted = due(pending + 1, usual_of(most)) ? SSC_NOTED_DUE : SSC_NOTED;
     }
-    RELEASE(&index->adding, 0);
+    RELEASE(&ring->writing, 0);
+    return noted;
+}
+
+enum ssc_noted ssc_notes_withdraw(struct ssc_index *index, const struct ssc_index_item *item,
+                                  uint64_t object, bool expired)
+{
+    struct ssc_index_notes *const notes = ACQUIRE(&index->notes);
+    struct ssc_index_ring *const ring = &index->added;
+    enum ssc_noted noted = SSC_NOTED_NOT;
+    const uint64_t gone = object | SSC_INDEX_WITHDRAWN | (expired ? SSC_INDEX_EXPIRED : 0);
+
+    if (!lock(&ring->writing))
+        return SSC_NOTED_NOT;
+    /* Before the core can take the note: either it sees this, or we see that it does. */
+    atomic_fetch_add(&ring->withdrawn, 1);
+    const uint32_t taking = atomic_load(&ring->taking);
+    if (item->note - taking < LOAD(&ring->tail) - taking) {
+        struct ssc_index_noted *at =
+            ssc_index_added(index, notes, ssc_index_place(ring, item->note, SSC_INDEX_ADDED));
+        if (atomic_compare_exchange_strong(&at->object, &object, gone)) {
+            STORE(&at->kind, LOAD(&at->kind) | SSC_INDEX_NO_KEY);
+            noted = SSC_NOTED;
+        }
+    }
+    RELEASE(&ring->writing, 0);
     return noted;
 }

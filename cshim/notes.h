@@ -47,6 +47,13 @@ enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_
                                 bool expired);
 
 /*
+ * ssc_notes_withdraw is that for a session which is among the added: `object` is what
+ * was noted with it. It does nothing if the core is taking that note, or has taken it.
+ */
+enum ssc_noted ssc_notes_withdraw(struct ssc_index *index, const struct ssc_index_item *item,
+                                  uint64_t object, bool expired);
+
+/*
  * ssc_notes_retired is true if the core is yet to find such a note: then what the
  * index finds may have been removed.
  */
@@ -66,8 +73,8 @@ static inline bool ssc_notes_retired(const struct ssc_index *index)
 /* ssc_notes_added is how many sessions have been added of which the core does not know. */
 static inline uint32_t ssc_notes_added(const struct ssc_index *index)
 {
-    return atomic_load_explicit(&index->added_tail, memory_order_acquire) -
-           atomic_load_explicit(&index->added_head, memory_order_acquire);
+    return atomic_load_explicit(&index->added.tail, memory_order_acquire) -
+           atomic_load_explicit(&index->added.head, memory_order_acquire);
 }
 
 /*

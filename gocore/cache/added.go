@@ -14,6 +14,15 @@ func (t *Table) haveNotes() {
 	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&t.head.Notes)), notes)
 }
 
+// spillFrom is how many sessions a table has that is worth a spill.
+const spillFrom = 4096
+
+// haveSpill lets C go on where the notes are full.
+func (t *Table) haveSpill() {
+	spill := alloc(spillSize)
+	atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(&t.head.Spill)), spill)
+}
+
 // takeAdded stores what C has added by now, so many at most. What that displaces
 // cannot be handed out at once, because any method may be at it: the next Add or
 // Evict does.
@@ -22,30 +31,61 @@ func (t *Table) haveNotes() {
 // would have been, had each add evicted for itself: whenever that is done, those
 // with the earliest expiry go, and never the one added last.
 func (t *Table) takeAdded(most uint32) {
-	tail := atomic.LoadUint32(&t.head.AddedTail)
-	n := t.head.AddedHead
+	ring := &t.head.Added
+	withdrawn := atomic.LoadUint32(&ring.Withdrawn)
+	tail := atomic.LoadUint32(&ring.Tail)
+	n := ring.Head
 	end := n + min(tail-n, most)
+	// From here on C does not begin to take these out itself: either it sees this, or
+	// we see that it does.
+	atomic.StoreUint32(&ring.Taking, end)
+	asNoted := atomic.LoadUint32(&ring.Withdrawn) == t.withdrawn && atomic.LoadUint32(&ring.Spilled) == 0
 	// C has looked for each key in the table and among these notes. So one can be
 	// there only if it came since the notes before were taken, by a call.
 	called := t.called
 	for n != end {
-		chunk := n + min(end-n, fetchMost)
-		t.fetchAdded(chunk - n)
-		for ; n != chunk; n++ {
-			t.takeNoted(&t.head.Notes.Added[n%AddedRoom], called)
+		chunk := min(end-n, fetchMost)
+		t.fetchAdded(chunk)
+		for last := n + chunk; n != last; n++ {
+			if asNoted {
+				a := &t.head.Notes.Added[n%AddedRoom]
+				t.takeNoted(a, a.Object, called)
+			} else {
+				a := t.addedAt(n)
+				t.takeNoted(a, Object(atomic.SwapUint64((*uint64)(&a.Object), 0)), called)
+			}
 		}
+	}
+	if end == tail {
+		t.withdrawn = withdrawn // all of these are over
 	}
 	t.called = called && end != tail
 	t.late = t.late || t.head.Capacity > 0 && uint64(t.head.Used) > t.head.Capacity
 	// From here on C overwrites the notes, and finds the sessions in the table.
-	publish32(&t.head.AddedHead, end)
+	publish32(&ring.Head, end)
+	if t.head.Spill == nil && t.head.Used >= spillFrom {
+		t.haveSpill()
+	}
 }
 
-func (t *Table) takeNoted(a *Noted, maybeTwice bool) {
+func (t *Table) addedAt(number uint32) *Noted {
+	place := t.head.Added.place(number, AddedRoom)
+	if place < AddedRoom {
+		return &t.head.Notes.Added[place]
+	}
+	return &t.head.Spill.Added[place-AddedRoom]
+}
+
+func (t *Table) takeNoted(a *Noted, object Object, maybeTwice bool) {
+	if object&Withdrawn != 0 {
+		t.tally.noted()
+		t.tally.retired(object&WithdrawnExpired != 0, true)
+		return
+	}
 	hash := a.Key.hash(&t.seeds)
 	if maybeTwice {
 		if i := t.find(&a.Key, hash); i != none {
-			t.takeTwice(i, a)
+			t.takeTwice(i, a, object)
 			return
 		}
 	}
@@ -54,7 +94,7 @@ func (t *Table) takeNoted(a *Noted, maybeTwice bool) {
 		t.owe(a.Ref)
 		return
 	}
-	t.store(&a.Key, hash, a.Ref, a.Object, a.Expiry, t.stampOfAdded(a.Key))
+	t.store(&a.Key, hash, a.Ref, object, a.Expiry, t.stampOfAdded(a.Key))
 	t.tally.noted()
 }
 
@@ -68,17 +108,17 @@ func (t *Table) stampOfAdded(k Key) uint32 {
 }
 
 // takeTwice stores what C has added under the key of entry i.
-func (t *Table) takeTwice(i uint32, a *Noted) {
+func (t *Table) takeTwice(i uint32, a *Noted, object Object) {
 	e := t.entries.at(i)
 	if t.order.prepare(i) {
 		t.order.move(i, a.Expiry)
 	}
-	if e.Object == a.Object {
+	if e.Object == object {
 		t.tally.notedInVain()
 		t.owe(a.Ref)
 		return
 	}
-	t.owe(t.replace(e, a.Ref, a.Object))
+	t.owe(t.replace(e, a.Ref, object))
 	publish32(&e.Stamp, t.stampOfAdded(a.Key))
 	t.tally.notedTwice()
 }

@@ -16,14 +16,55 @@ func note(table *Table, n uint32, object Object, ref Ref, expiry int64) bool {
 	if h.Notes == nil {
 		table.haveNotes()
 	}
-	if atomic.LoadUint32(&h.AddedTail)-atomic.LoadUint32(&h.AddedHead) == AddedRoom {
+	place, ok := nextPlace(h, &h.Added, AddedRoom)
+	if !ok {
 		return false
 	}
-	k := numbered(n)
-	h.Notes.Added[h.AddedTail%AddedRoom] = Noted{Key: k, Ref: ref, Object: object, Expiry: expiry}
+	at := &h.Notes.Added[place%AddedRoom]
+	if place >= AddedRoom {
+		at = &h.Spill.Added[place-AddedRoom]
+	}
+	*at = Noted{Key: numbered(n), Ref: ref, Object: object, Expiry: expiry}
 	atomic.AddUint64(&table.tally.sum.Adds, 1)
 	atomic.AddUint64(&table.tally.sum.Entries, 1)
-	atomic.AddUint32(&h.AddedTail, 1)
+	atomic.AddUint32(&h.Added.Tail, 1)
+	return true
+}
+
+// nextPlace is that function of cshim/notes.c.
+func nextPlace(h *Head, r *Ring, usual uint32) (place uint32, ok bool) {
+	pending := r.Tail - atomic.LoadUint32(&r.Head)
+	if pending == 0 {
+		atomic.StoreUint32(&r.Spilled, 0)
+	}
+	if r.Spilled == 0 && pending < usual {
+		return r.Tail % usual, true
+	}
+	if h.Spill == nil || r.Spilled == SpillRoom {
+		return 0, false
+	}
+	if r.Spilled == 0 {
+		atomic.StoreUint32(&r.SpillFrom, r.Tail)
+	}
+	return usual + atomic.AddUint32(&r.Spilled, 1) - 1, true
+}
+
+// withdraw does what C does to take out a session that it has noted as number n of
+// all; it is false if the table was faster.
+func withdraw(table *Table, n uint32, object Object, expired bool) bool {
+	gone, sum := object|Withdrawn, &table.tally.sum.Removed
+	if expired {
+		gone, sum = gone|WithdrawnExpired, &table.tally.sum.Expired
+	}
+	h := table.head
+	atomic.AddUint32(&h.Added.Withdrawn, 1)
+	taking := atomic.LoadUint32(&h.Added.Taking)
+	if n-taking >= h.Added.Tail-taking ||
+		!atomic.CompareAndSwapUint64((*uint64)(&table.addedAt(n).Object), uint64(object), uint64(gone)) {
+		return false
+	}
+	atomic.AddUint64(sum, 1)
+	atomic.AddUint64(&table.tally.sum.Entries, ^uint64(0))
 	return true
 }
 
@@ -97,7 +138,7 @@ func TestTable_Added_ThenEvicted(t *testing.T) {
 		case r.IntN(20) == 0:
 			// An operation in between takes the notes, and evicts nothing.
 			noted.Len()
-		case r.IntN(15) == 0 || noted.head.AddedTail-noted.head.AddedHead == AddedRoom:
+		case r.IntN(15) == 0 || noted.added() == AddedRoom:
 			evicted, displaced := settle(noted)
 			require.Empty(t, displaced)
 			fromNoted = append(fromNoted, evicted...)
@@ -222,8 +263,9 @@ func TestTable_Added_Concurrent(t *testing.T) {
 	var totals Counters
 	table := newTable(t, Options{Capacity: 400, Totals: &totals})
 	table.haveNotes()
-	table.head.AddedTail = 1<<32 - 100
-	table.head.AddedHead = table.head.AddedTail
+	table.haveSpill()
+	table.head.Added.Tail = 1<<32 - 100
+	table.head.Added.Head, table.head.Added.Taking = table.head.Added.Tail, table.head.Added.Tail
 	var mu sync.Mutex // of the ring's end, and of handed
 	handed := map[Ref]int{}
 	hand := func(refs []Ref) {
@@ -245,7 +287,11 @@ func TestTable_Added_Concurrent(t *testing.T) {
 				mu.Lock()
 				// As C does: not if it is there, or among the notes.
 				noted := !table.contains(k) && note(table, n, Object(ref), ref, expiry)
+				gone := noted && i%5 == 0 && withdraw(table, table.head.Added.Tail-1, Object(ref), i%2 == 0)
 				mu.Unlock()
+				if gone {
+					hand([]Ref{ref})
+				}
 				if !noted {
 					result, replaced, evicted, more := table.Add(k, ref, Object(ref), expiry, buf)
 					require.NotEqual(t, Failed, result)
@@ -316,8 +362,9 @@ func TestTable_Settle(t *testing.T) {
 func (t *Table) contains(k Key) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for n := t.head.AddedHead; n != atomic.LoadUint32(&t.head.AddedTail); n++ {
-		if t.head.Notes.Added[n%AddedRoom].Key == k {
+	for n := t.head.Added.Head; n != atomic.LoadUint32(&t.head.Added.Tail); n++ {
+		a := t.addedAt(n)
+		if object := atomic.LoadUint64((*uint64)(&a.Object)); a.Key == k && Object(object)&Withdrawn == 0 {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/libsesscache/libsesscache/gocore/offheap"
@@ -36,7 +37,8 @@ type Head struct {
 	Settling uint32 // C's: a thread is at the notes
 	Notes    *Notes // nil: C has to call
 	Owed     uint32 // references displaced that Evict has yet to hand out
-	_        [7]uint32
+	Spill    *Spill // nil: there is none
+	_        [4]uint32
 
 	// Lanes count the lookups that C has answered, beside the table's.
 	Lanes [Lanes]Lane
@@ -44,13 +46,9 @@ type Head struct {
 	// Retired are the rings of sessions that C took out of service, one of each lane.
 	Retired [Lanes]Ring
 
-	// The ring of sessions that C has stored, and that the table takes in when it
-	// is used next: C adds at AddedTail, the table takes what is before it, at
-	// AddedHead.
-	AddedTail uint32
-	AddedHead uint32
-	Adding    uint32 // C's: a thread is adding
-	_         [13]uint32
+	// Added is the ring of sessions that C has stored, and that the table takes in
+	// when it is used next.
+	Added Ring
 }
 
 // Lanes is in how many lines of memory C counts, so that its threads need not
@@ -63,13 +61,32 @@ type Lane struct {
 	_            [6]uint64
 }
 
-// Ring is where the notes of the retired of one lane are: C adds at Tail, the
-// table removes what is before it, at Head.
+// Ring is where notes of a kind are, those of the retired by lane: C adds at Tail,
+// the table takes what is before it, at Head. When the usual room is full, C goes on
+// in the spill until all notes have been taken: so a thread that stands still with
+// the table's lock keeps others waiting only when they have done thousands of things.
 type Ring struct {
-	Tail    uint32
-	Head    uint32
-	Writing uint32 // C's: a thread is adding
-	_       [13]uint32
+	Tail      uint32
+	Head      uint32
+	Writing   uint32 // C's: a thread is adding
+	Spilled   uint32 // C's: notes in the spill
+	SpillFrom uint32 // C's: the number of the first of them
+	Withdrawn uint32 // C's: how often it has taken out what it had noted
+	Taking    uint32 // the table takes what is before it, as it is
+	_         [9]uint32
+}
+
+// place is where a note is: below usual there, else so far behind in the spill.
+func (r *Ring) place(number, usual uint32) uint32 {
+	spilled := atomic.LoadUint32(&r.Spilled)
+	if beyond := number - atomic.LoadUint32(&r.SpillFrom); beyond < spilled {
+		return usual + beyond
+	}
+	return number % usual
+}
+
+func (r *Ring) pending() uint32 {
+	return atomic.LoadUint32(&r.Tail) - r.Head
 }
 
 // Notes are what C has done by itself and the table does not know yet. A table
@@ -81,17 +98,27 @@ type Notes struct {
 	Retired [Lanes][RetiredRoom]Retired
 }
 
+// Spill is where notes are for which there is no room there. Large tables have one,
+// of whose memory nothing is resident before it is used.
+type Spill struct {
+	Added   [SpillRoom]Noted
+	Retired [Lanes][SpillRoom]Retired
+}
+
 // Marks is how many there are, a power of two.
 const Marks = 512
 
-// AddedRoom is how many sessions C stores before it has to call.
-const AddedRoom = 128
-
-// RetiredRoom is how many sessions a lane takes out of service before it has to call.
-const RetiredRoom = 128
+// AddedRoom is how many sessions C stores, and RetiredRoom how many a lane takes out
+// of service, before it spills; SpillRoom how many more before it has to call.
+const (
+	AddedRoom   = 128
+	RetiredRoom = 128
+	SpillRoom   = 8192
+)
 
 // Noted is a session that is stored, but not yet in the table. C has found none
-// with its key there.
+// with its key there. C may take it out again itself: then the upper bits of the
+// object tell so, or the object is 0, because the table was faster.
 type Noted struct {
 	Key    Key
 	Before uint32 // C's: of the marks
@@ -99,6 +126,12 @@ type Noted struct {
 	Object Object
 	Expiry int64
 }
+
+// What C has done about a session since it noted it: it is no longer stored.
+const (
+	Withdrawn        Object = 1 << 63
+	WithdrawnExpired Object = 1 << 62 // and it had expired
+)
 
 // Retired is a session that nobody will be given again. Its entry is to go.
 type Retired struct {
@@ -133,6 +166,7 @@ type Entry struct {
 const (
 	headSize  = int(unsafe.Sizeof(Head{}))
 	notesSize = int(unsafe.Sizeof(Notes{}))
+	spillSize = int(unsafe.Sizeof(Spill{}))
 )
 
 // newHead makes a head with seeds of its own; nil if memory is short.
@@ -147,6 +181,9 @@ func newHead() *Head {
 func (h *Head) release() {
 	if h.Notes != nil {
 		offheap.Free(unsafe.Pointer(h.Notes), notesSize)
+	}
+	if h.Spill != nil {
+		offheap.Free(unsafe.Pointer(h.Spill), spillSize)
 	}
 	offheap.Free(unsafe.Pointer(h), headSize)
 }

@@ -9,15 +9,30 @@ import (
 // session and then asks the table finds it gone or there.
 func (t *Table) enter() {
 	t.mu.Lock()
+	// Many there are when a thread stood still with the lock: not all at once under it.
+	for n := t.notes(); n > manyNotes && t.notes() > manyNotes; n -= some {
+		t.takeSome()
+		t.mu.Unlock()
+		t.mu.giveWay()
+		t.mu.Lock()
+	}
 	if t.closed {
 		return
 	}
 	if t.retired() > 0 {
-		t.takeRetired(Lanes * RetiredRoom)
+		t.takeRetired(Lanes * (RetiredRoom + SpillRoom))
 	}
 	if t.added() > 0 {
-		t.takeAdded(AddedRoom)
+		t.takeAdded(AddedRoom + SpillRoom)
 	}
+}
+
+// notes is how many there are of all kinds.
+func (t *Table) notes() uint32 {
+	if t.closed {
+		return 0
+	}
+	return t.retired() + t.added()
 }
 
 // retired and added are how many notes there are.
@@ -28,17 +43,16 @@ func (t *Table) retired() (n uint32) {
 	return n
 }
 
-func (r *Ring) pending() uint32 {
-	return atomic.LoadUint32(&r.Tail) - r.Head
-}
-
 func (t *Table) added() uint32 {
-	return atomic.LoadUint32(&t.head.AddedTail) - t.head.AddedHead
+	return t.head.Added.pending()
 }
 
 // some is how many notes of a kind are taken under the lock at a time where nobody
-// waits for all of them.
-const some = 16
+// waits for all of them; manyNotes are more than are taken at a time otherwise.
+const (
+	some      = 16
+	manyNotes = 256
+)
 
 // Settle does what C has noted, some of it at a time, so that others need not
 // wait for all of it. What comes meanwhile it leaves to them, and all of it if
@@ -90,21 +104,36 @@ func (t *Table) takeRetired(most uint32) {
 }
 
 func (t *Table) takeRetiredOf(lane, most uint32) uint32 {
-	ring, notes := &t.head.Retired[lane], &t.head.Notes.Retired[lane]
+	ring := &t.head.Retired[lane]
 	n := ring.Head
 	taken := min(ring.pending(), most)
 	if taken == 0 {
 		return 0
 	}
+	usual := atomic.LoadUint32(&ring.Spilled) == 0
 	for end := n + taken; n != end; {
-		chunk := n + min(end-n, fetchMost)
-		t.fetchRetired(notes, n, chunk)
-		for ; n != chunk; n++ {
-			t.takeOneRetired(&notes[n%RetiredRoom])
+		chunk := min(end-n, fetchMost)
+		if usual {
+			t.fetchRetired(&t.head.Notes.Retired[lane], n, n+chunk)
+		}
+		for last := n + chunk; n != last; n++ {
+			r := &t.head.Notes.Retired[lane][n%RetiredRoom]
+			if !usual {
+				r = t.retiredAt(lane, n)
+			}
+			t.takeOneRetired(r)
 		}
 	}
 	publish32(&ring.Head, n)
 	return taken
+}
+
+func (t *Table) retiredAt(lane, number uint32) *Retired {
+	place := t.head.Retired[lane].place(number, RetiredRoom)
+	if place < RetiredRoom {
+		return &t.head.Notes.Retired[lane][place]
+	}
+	return &t.head.Spill.Retired[lane][place-RetiredRoom]
 }
 
 func (t *Table) takeOneRetired(r *Retired) {

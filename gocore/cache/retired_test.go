@@ -21,8 +21,13 @@ func retireIn(table *Table, lane, number uint32, ref Ref, expired bool) bool {
 		table.haveNotes()
 	}
 	ring := &h.Retired[lane]
-	if atomic.LoadUint32(&ring.Tail)-atomic.LoadUint32(&ring.Head) == RetiredRoom {
+	place, ok := nextPlace(h, ring, RetiredRoom)
+	if !ok {
 		return false
+	}
+	at := &h.Notes.Retired[lane][place%RetiredRoom]
+	if place >= RetiredRoom {
+		at = &h.Spill.Retired[lane][place-RetiredRoom]
 	}
 	sum := &table.tally.sum.Removed
 	note := Retired{Ref: ref, Number: number}
@@ -30,7 +35,7 @@ func retireIn(table *Table, lane, number uint32, ref Ref, expired bool) bool {
 		sum = &table.tally.sum.Expired
 		note.Expired = 1
 	}
-	h.Notes.Retired[lane][ring.Tail%RetiredRoom] = note
+	*at = note
 	atomic.AddUint64(sum, 1)
 	atomic.AddUint64(&table.tally.sum.Entries, ^uint64(0))
 	atomic.OrUint32(&h.Retiring, 1<<lane)

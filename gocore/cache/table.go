@@ -41,21 +41,22 @@ type Options struct {
 // Table is a cache of sessions, safe for concurrent use. Its lock is held for a
 // short and bounded time by every method, whatever the number of sessions.
 type Table struct {
-	mu       lock
-	sequence uint64 // of the session stored last
-	head     *Head  // set once; what C reads begins here
-	seeds    [5]uint64
-	entries  slab[Entry]
-	byKey    lines // of the entries
-	order    order // of the entries
-	tally    tally
-	stamps   Stamps // set once
-	closed   bool
-	lane     uint32 // of the retired that were taken last
-	called   bool   // Add has stored something since the notes of C were taken
-	readers  readers
-	late     bool  // there may be more than the capacity, which was not yet evicted
-	owed     []Ref // displaced, and not yet handed out
+	mu        lock
+	sequence  uint64 // of the session stored last
+	head      *Head  // set once; what C reads begins here
+	seeds     [5]uint64
+	entries   slab[Entry]
+	byKey     lines // of the entries
+	order     order // of the entries
+	tally     tally
+	stamps    Stamps // set once
+	closed    bool
+	lane      uint32 // of the retired that were taken last
+	called    bool   // Add has stored something since the notes of C were taken
+	withdrawn uint32 // how many withdrawals of C are over
+	readers   readers
+	late      bool  // there may be more than the capacity, which was not yet evicted
+	owed      []Ref // displaced, and not yet handed out
 }
 
 // New makes an empty table. It is nil if memory is short.

@@ -137,6 +137,14 @@ static void operations(SSL_CTX *ctx)
     each(ctx, come, SSL_CTX_remove_session, 1);
     counted("remove", CALLS);
     free_sessions(come);
+    make_sessions(come);
+    prepared();
+    for (unsigned i = 0; i < CALLS; i++) {
+        REQUIRE(SSL_CTX_add_session(ctx, come[i]) == 1);
+        REQUIRE(SSL_CTX_remove_session(ctx, come[i]) == 1);
+    }
+    counted("add-remove", CALLS);
+    free_sessions(come);
     free_sessions(stay);
     make_sessions(come);
     /* What stock libssl calls a size of N is N-1 sessions (D2); one add makes it even. */

@@ -5,30 +5,31 @@
  * gocore/cache). The answer must be one that was right at some time meanwhile,
  * or that it is not sure.
  */
-#include "index.h"
-
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 static void before_load(void);
 #undef atomic_load_explicit
-/* Fewer notes, or there would be too many moments, and marks that they have in common. */
-#undef SSC_INDEX_ADDED
-#define SSC_INDEX_ADDED 8
-#undef SSC_INDEX_MARKS
-#define SSC_INDEX_MARKS 2
 #define atomic_load_explicit(p, order) (before_load(), __atomic_load_n(p, order))
+/* Few notes, or there would be too many moments, and marks that they have in common. */
+#define SSC_INDEX_ADDED 4
+#define SSC_INDEX_RETIRED 1
+#define SSC_INDEX_SPILLED 8
+#define SSC_INDEX_MARKS 2
 #include "index.c"
 
 #define MAX_WRITES 512
 #define LINES 16
+#define ENTRIES 32
 
 static struct world {
     struct ssc_index index;
     struct ssc_index_notes notes;
+    struct ssc_index_spill spill;
     struct ssc_index_line own[LINES], overflow[LINES];
-    struct ssc_index_entry entries[LINES];
-    uint32_t used_overflow, used_entries, freed[LINES], free;
+    struct ssc_index_entry entries[ENTRIES];
+    uint32_t used_overflow, used_entries, freed[ENTRIES], free;
     uint64_t sequence;
 } now, start;
 
@@ -159,11 +160,31 @@ static void replace(int n, uint64_t ref)
     write64(&e->sequence, ++now.sequence);
 }
 
+static struct ssc_index_noted *noted_at(uint32_t place)
+{
+    return ssc_index_added(&now.index, &now.notes, place);
+}
+
+/* next_place of notes.c. */
+static uint32_t next_place(void)
+{
+    struct ssc_index_ring *ring = &now.index.added;
+
+    if (ring->spilled > 0 && ring->tail == ring->head)
+        write32(&ring->spilled, 0);
+    if (ring->spilled == 0 && ring->tail - ring->head < SSC_INDEX_ADDED)
+        return ring->tail % SSC_INDEX_ADDED;
+    if (ring->spilled == 0)
+        write32(&ring->spill_from, ring->tail);
+    write32(&ring->spilled, ring->spilled + 1);
+    return SSC_INDEX_ADDED + ring->spilled - 1;
+}
+
 /* A thread of the shim adds key n without a crossing: ssc_notes_add. */
 static void note(int n, uint64_t ref)
 {
-    const uint32_t tail = now.index.added_tail;
-    struct ssc_index_noted *at = &now.notes.added[tail % SSC_INDEX_ADDED];
+    const uint32_t tail = now.index.added.tail;
+    struct ssc_index_noted *at = noted_at(next_place());
     const struct ssc_index_key key = own_key_of(n);
 
     for (int i = 0; i < 4; i++)
@@ -171,25 +192,43 @@ static void note(int n, uint64_t ref)
     write32(&at->before, now.notes.mark[key.hash % SSC_INDEX_MARKS]);
     write32(&at->kind, key.kind);
     write64(&at->ref, ref);
-    write32(&now.index.added_tail, tail + 1);
+    write64(&at->object, ref);
+    write32(&now.index.added.tail, tail + 1);
     write32(&now.notes.mark[key.hash % SSC_INDEX_MARKS], tail + 1);
 }
 
-/* As many as the ring has room for, of other keys. */
-static void note_round(int n)
+/* As many as the ring has room for, of other keys, and so many that spill. */
+static void note_round(int n, int spilled)
 {
-    for (int i = 0; i < SSC_INDEX_ADDED; i++)
+    for (int i = 0; i < SSC_INDEX_ADDED + spilled; i++)
         note(n + i, 400);
+}
+
+static struct ssc_index_noted *note_of(uint32_t number)
+{
+    return noted_at(ssc_index_place(&now.index.added, number, SSC_INDEX_ADDED));
+}
+
+/* A thread of the shim takes out the one that was noted last: ssc_notes_withdraw. */
+static void withdraw(void)
+{
+    struct ssc_index_noted *at = note_of(now.index.added.tail - 1);
+
+    write64(&at->object, at->object | SSC_INDEX_WITHDRAWN);
+    write32(&at->kind, at->kind | SSC_INDEX_NO_KEY);
 }
 
 /* The core takes the notes into the table: takeAdded. */
 static void take_noted(void)
 {
-    for (uint32_t i = now.index.added_head; i != now.index.added_tail; i++) {
-        const struct ssc_index_noted *noted = &now.notes.added[i % SSC_INDEX_ADDED];
-        add((int)(noted->id[3] >> 56), noted->ref);
+    for (uint32_t i = now.index.added.head; i != now.index.added.tail; i++) {
+        struct ssc_index_noted *noted = note_of(i);
+        const bool withdrawn = (noted->object & SSC_INDEX_WITHDRAWN) != 0;
+        write64(&noted->object, 0);
+        if (!withdrawn)
+            add((int)(noted->id[3] >> 56), noted->ref);
     }
-    write32(&now.index.added_head, now.index.added_tail);
+    write32(&now.index.added.head, now.index.added.tail);
 }
 
 static void split(void)
@@ -307,7 +346,9 @@ static void begin(uint32_t lines, int others, bool with)
     now.index.line_chunks[0] = now.own;
     now.index.overflow_chunks[0] = now.overflow;
     now.index.entry_chunks[0] = now.entries;
+    now.index.entry_chunks[1] = now.entries + SSC_INDEX_FIRST;
     now.index.notes = &now.notes;
+    now.index.spill = &now.spill;
     for (int n = 2; others > 0; n++) {
         if (line_at(hash_of(n)) != line_at(hash_of(1)))
             continue;
@@ -323,7 +364,7 @@ static void begin(uint32_t lines, int others, bool with)
 static void begin_noted(uint32_t lines, int others, bool with, int notes)
 {
     begin(lines, others, false);
-    now.index.added_head = now.index.added_tail = UINT32_MAX - 1;
+    now.index.added.head = now.index.added.tail = UINT32_MAX - 1;
     for (int n = 0; n < notes; n++)
         note(100 + n, 500);
     if (with)
@@ -393,7 +434,28 @@ int main(void)
             CHANGE((take_noted(), take(1)), .ref = 100, .absent = true);
             /* The ring goes round: what is looked at becomes another note. */
             begin_noted(lines, others, true, 0);
-            CHANGE((take_noted(), note_round(b)), .ref = 100);
+            CHANGE((take_noted(), note_round(b, 0)), .ref = 100);
+            begin_noted(lines, others, true, 0);
+            CHANGE(withdraw(), .ref = 100, .absent = true);
+            begin_noted(lines, others, true, 1);
+            CHANGE((withdraw(), take_noted()), .ref = 100, .absent = true);
+            begin_noted(lines, others, true, 1);
+            CHANGE((withdraw(), note(1, 300)), .ref = 100, .other = 300, .absent = true);
+            /* More notes than usual, and back. */
+            begin_noted(lines, others, false, SSC_INDEX_ADDED);
+            CHANGE(note(1, 300), .other = 300, .absent = true);
+            begin_noted(lines, others, true, SSC_INDEX_ADDED);
+            CHANGE(note(b, 300), .ref = 100);
+            begin_noted(lines, others, true, SSC_INDEX_ADDED);
+            CHANGE((take_noted(), note(b, 300)), .ref = 100);
+            begin_noted(lines, others, true, 0);
+            CHANGE((take_noted(), note_round(b, 2)), .ref = 100);
+            begin_noted(lines, others, true, SSC_INDEX_ADDED);
+            CHANGE((withdraw(), note(1, 300)), .ref = 100, .other = 300, .absent = true);
+            if (others <= 6) { /* there is no room for more entries */
+                begin_noted(lines, others, true, SSC_INDEX_ADDED);
+                CHANGE((take_noted(), note_round(b, 2)), .ref = 100);
+            }
         }
     }
     printf("lookups=%ld unsure=%ld wrong=%ld\n", lookups, unsure, failures);

@@ -38,6 +38,13 @@ func TestIndex_Steps(t *testing.T) {
 	t.Logf("%s", out)
 }
 
+// TestIndex_Random has the shim leave notes for a core that takes them now and then.
+func TestIndex_Random(t *testing.T) {
+	out, err := exec.Command(indexProgram(t, "random")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf("%s", out)
+}
+
 // The answers of ssc_index_find.
 const (
 	absent = iota

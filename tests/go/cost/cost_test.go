@@ -55,6 +55,8 @@ var operations = []operation{
 	{name: "miss", crossings: crossings{"sscore_contains": own}},
 	{name: "set-timeout", crossings: crossings{"sscore_touch": 1}},
 	{name: "remove", crossings: crossings{"sscore_settle": noted}},
+	// Of a session that comes and goes at once the core hears no more than that.
+	{name: "add-remove", crossings: crossings{"sscore_settle": noted}},
 	{name: "add-full", crossings: crossings{"sscore_evict": late}},
 	{name: "full-tls12", inside: true, crossings: crossings{"sscore_settle": noted}},
 	{name: "resumed-tls12", inside: true, crossings: crossings{"sscore_lookup": own}},
@@ -69,6 +71,7 @@ var sharedOperations = with(operations, map[string]crossings{
 	"add":           {"sscore_add": 1},
 	"miss":          {"sscore_contains": 1},
 	"remove":        {"sscore_remove": 1},
+	"add-remove":    {"sscore_add": 1, "sscore_remove": 1},
 	"add-full":      {"sscore_add": 1},
 	"full-tls12":    {"sscore_add": 1},
 	"full-tls13":    {"sscore_add": 2},
