@@ -1,9 +1,10 @@
 /*
  * notes.h: sessions that the shim adds to a table and takes out of it without a
  * crossing. It leaves a note, in a ring beside the index (one for what is added, one
- * for what each lane of threads takes out), which the core finds
- * when it is called next: whatever is asked of the core then, it has done what
- * was noted before. Until then ssc_index_find looks through the notes too.
+ * for what each lane of threads takes out), which the core finds when it is called
+ * next: whatever is asked of the core then, it has done what was noted before. Until
+ * then ssc_index_find looks through the notes too. There are few of them, unless the
+ * thread that has the table's lock stands still: then they spill (ssc_index_ring).
  *
  * Any thread; nothing here waits for another for longer than some instructions.
  */
