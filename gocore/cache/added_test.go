@@ -16,37 +16,33 @@ func note(table *Table, n uint32, object Object, ref Ref, expiry int64) bool {
 	if h.Notes == nil {
 		table.haveNotes()
 	}
-	place, ok := nextPlace(h, &h.Added, AddedRoom)
-	if !ok {
+	if !makeRoom(h, &h.Added, AddedRoom) {
 		return false
 	}
-	at := &h.Notes.Added[place%AddedRoom]
-	if place >= AddedRoom {
-		at = &h.Spill.Added[place-AddedRoom]
-	}
-	*at = Noted{Key: numbered(n), Ref: ref, Object: object, Expiry: expiry}
+	*table.addedAt(h.Added.Tail) = Noted{Key: numbered(n), Ref: ref, Object: object, Expiry: expiry}
 	atomic.AddUint64(&table.tally.sum.Adds, 1)
 	atomic.AddUint64(&table.tally.sum.Entries, 1)
 	atomic.AddUint32(&h.Added.Tail, 1)
 	return true
 }
 
-// nextPlace is that function of cshim/notes.c.
-func nextPlace(h *Head, r *Ring, usual uint32) (place uint32, ok bool) {
+// makeRoom gives the next note of a ring a place, as next_place of cshim/notes.c does.
+func makeRoom(h *Head, r *Ring, usual uint32) bool {
 	pending := r.Tail - atomic.LoadUint32(&r.Head)
 	if pending == 0 {
 		atomic.StoreUint32(&r.Spilled, 0)
 	}
 	if r.Spilled == 0 && pending < usual {
-		return r.Tail % usual, true
+		return true
 	}
 	if h.Spill == nil || r.Spilled == SpillRoom {
-		return 0, false
+		return false
 	}
 	if r.Spilled == 0 {
 		atomic.StoreUint32(&r.SpillFrom, r.Tail)
 	}
-	return usual + atomic.AddUint32(&r.Spilled, 1) - 1, true
+	atomic.AddUint32(&r.Spilled, 1)
+	return true
 }
 
 // withdraw does what C does to take out a session that it has noted as number n of

@@ -21,13 +21,8 @@ func retireIn(table *Table, lane, number uint32, ref Ref, expired bool) bool {
 		table.haveNotes()
 	}
 	ring := &h.Retired[lane]
-	place, ok := nextPlace(h, ring, RetiredRoom)
-	if !ok {
+	if !makeRoom(h, ring, RetiredRoom) {
 		return false
-	}
-	at := &h.Notes.Retired[lane][place%RetiredRoom]
-	if place >= RetiredRoom {
-		at = &h.Spill.Retired[lane][place-RetiredRoom]
 	}
 	sum := &table.tally.sum.Removed
 	note := Retired{Ref: ref, Number: number}
@@ -35,7 +30,7 @@ func retireIn(table *Table, lane, number uint32, ref Ref, expired bool) bool {
 		sum = &table.tally.sum.Expired
 		note.Expired = 1
 	}
-	*at = note
+	*table.retiredAt(lane, ring.Tail) = note
 	atomic.AddUint64(sum, 1)
 	atomic.AddUint64(&table.tally.sum.Entries, ^uint64(0))
 	atomic.OrUint32(&h.Retiring, 1<<lane)

@@ -160,32 +160,33 @@ static void replace(int n, uint64_t ref)
     write64(&e->sequence, ++now.sequence);
 }
 
-static struct ssc_index_noted *noted_at(uint32_t place)
+static struct ssc_index_noted *note_of(uint32_t number)
 {
-    return ssc_index_added(&now.index, &now.notes, place);
+    return ssc_index_added(&now.index, &now.notes,
+                           ssc_index_place(&now.index.added, number, SSC_INDEX_ADDED));
 }
 
-/* next_place of notes.c. */
-static uint32_t next_place(void)
+/* The next note gets a place: next_place of notes.c. */
+static void make_room(void)
 {
     struct ssc_index_ring *ring = &now.index.added;
 
     if (ring->spilled > 0 && ring->tail == ring->head)
         write32(&ring->spilled, 0);
     if (ring->spilled == 0 && ring->tail - ring->head < SSC_INDEX_ADDED)
-        return ring->tail % SSC_INDEX_ADDED;
+        return;
     if (ring->spilled == 0)
         write32(&ring->spill_from, ring->tail);
     write32(&ring->spilled, ring->spilled + 1);
-    return SSC_INDEX_ADDED + ring->spilled - 1;
 }
 
 /* A thread of the shim adds key n without a crossing: ssc_notes_add. */
 static void note(int n, uint64_t ref)
 {
     const uint32_t tail = now.index.added.tail;
-    struct ssc_index_noted *at = noted_at(next_place());
     const struct ssc_index_key key = own_key_of(n);
+    make_room();
+    struct ssc_index_noted *const at = note_of(tail);
 
     for (int i = 0; i < 4; i++)
         write64(&at->id[i], key.id[i]);
@@ -202,11 +203,6 @@ static void note_round(int n, int spilled)
 {
     for (int i = 0; i < SSC_INDEX_ADDED + spilled; i++)
         note(n + i, 400);
-}
-
-static struct ssc_index_noted *note_of(uint32_t number)
-{
-    return noted_at(ssc_index_place(&now.index.added, number, SSC_INDEX_ADDED));
 }
 
 /* A thread of the shim takes out the one that was noted last: ssc_notes_withdraw. */
