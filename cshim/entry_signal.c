@@ -3,7 +3,7 @@
  * Passed on; once the Go core runs, handlers get SA_ONSTACK. A thread of the
  * host that is inside the core stands on a goroutine's stack of a few
  * kilobytes, which the frame of a handler would overrun. Handlers that were
- * installed before are given the flag by the Go runtime at its start.
+ * installed before are given the flag when it starts (signals.c).
  */
 #include <dlfcn.h>
 #include <signal.h>

@@ -21,6 +21,7 @@
 #include "process.h"
 #include "region.h"
 #include "share.h"
+#include "signals.h"
 #include "sscore.h"
 #include "threads.h"
 
@@ -132,51 +133,6 @@ static char **arguments(void)
     return (char **)block;
 }
 
-/*
- * Signals stay the host's: its handlers are as they were before the start, but
- * run on the alternate stack, as they must where Go code has a small one.
- */
-static void restore_handlers(const struct sigaction *before)
-{
-    struct sigaction now;
-
-    /* What the runtime has put where it always puts its own; only that is undone,
-     * not what another thread of the host may be setting at this moment. */
-    if (sigaction(SIGSEGV, NULL, &now) != 0)
-        return;
-    void (*const go_handler)(int, siginfo_t *, void *) = now.sa_sigaction;
-    if (go_handler == before[SIGSEGV].sa_sigaction)
-        return;
-    for (int sig = 1; sig < NSIG; sig++) {
-        if (sigaction(sig, NULL, &now) != 0 || now.sa_sigaction != go_handler)
-            continue;
-        struct sigaction old = before[sig];
-        if (old.sa_handler != SIG_DFL && old.sa_handler != SIG_IGN)
-            old.sa_flags |= SA_ONSTACK;
-        sigaction(sig, &old, NULL);
-    }
-}
-
-/* An entry of the runtime's table of signals; scripts/go-core.sh makes it visible here. */
-struct go_signal {
-    int32_t flags;
-    const char *name;
-    int64_t name_len;
-};
-extern struct go_signal go_signals[] __asm__("runtime.sigtable") __attribute__((weak));
-#define GO_SIG_UNBLOCK (1 << 7)
-
-/*
- * The runtime unblocks these two in its own threads, where a host that waits
- * for them with sigwait or signalfd would lose them. It needs neither here.
- */
-static void leave_blocked(int sig, const char *name)
-{
-    if (go_signals != NULL && go_signals[sig].name_len > (int64_t)strlen(name) &&
-        memcmp(go_signals[sig].name, name, strlen(name)) == 0)
-        go_signals[sig].flags &= ~GO_SIG_UNBLOCK;
-}
-
 /* The first call of the core: what it works with. */
 static bool init_core(void)
 {
@@ -208,23 +164,20 @@ static bool init_core(void)
 
 static bool run_initialisers(void)
 {
-    static struct sigaction before[NSIG];
     sigset_t all, mask;
-    bool ok;
 
-    leave_blocked(SIGCHLD, "SIGCHLD:");
-    leave_blocked(SIGPROF, "SIGPROF:");
+    if (!ssc_signals_keep())
+        return false;
     ssc_caller_prepare();
-    for (int sig = 1; sig < NSIG; sig++)
-        sigaction(sig, NULL, &before[sig]);
     /* The runtime's threads inherit this mask: signals are for the host's threads. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
     char **argv = arguments();
     for (go_initialiser *const *init = __start_ssc_go_init; init < __stop_ssc_go_init; init++)
         (*init)(1, argv, argv + 2);
-    ok = init_core();
-    restore_handlers(before);
+    /* Meanwhile the runtime starts in a thread of its own, for which the first call waits. */
+    ssc_signals_use_alternate_stacks();
+    const bool ok = init_core();
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return ok;
 }

@@ -74,13 +74,17 @@ void ssc_slot_thread_ends(void)
         free(spare.node[--spare.n]);
 }
 
-/* Slots come in chunks that stay where they are; an index is chunk and place. */
+/*
+ * Slots come in chunks that stay where they are; an index is chunk and place. Of a chunk
+ * as many as fill a page are written and put into use at a time: a worker may keep few.
+ */
 #define CHUNK_BITS 10
 #define CHUNK_SLOTS (1u << CHUNK_BITS)
 #define MAX_CHUNKS (1u << 16)
+#define GROWTH 128u
 
 static _Atomic(struct slot *) chunks[MAX_CHUNKS];
-static _Atomic uint32_t chunk_count;
+static _Atomic uint32_t slot_count; /* those in use, or free */
 static pthread_mutex_t grow_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /*
@@ -112,8 +116,7 @@ static struct slot *slot_of(sscore_ref ref)
 {
     const uint32_t number = (uint32_t)ref;
 
-    if (number == 0 ||
-        number > atomic_load_explicit(&chunk_count, memory_order_acquire) * CHUNK_SLOTS)
+    if (number == 0 || number > atomic_load_explicit(&slot_count, memory_order_acquire))
         return NULL;
     return slot_at(number - 1);
 }
@@ -164,22 +167,28 @@ static bool any_free(void)
     return false;
 }
 
+static bool make_chunk(uint32_t n)
+{
+    struct slot *chunk = n >> CHUNK_BITS < MAX_CHUNKS ? malloc(CHUNK_SLOTS * sizeof *chunk) : NULL;
+
+    if (chunk != NULL)
+        atomic_store(&chunks[n >> CHUNK_BITS], chunk);
+    return chunk != NULL;
+}
+
 static bool grow(void)
 {
-    bool grown = false;
+    bool grown = true;
 
     pthread_mutex_lock(&grow_lock);
-    if (any_free()) {
-        grown = true; /* another thread was faster */
-    } else {
-        const uint32_t n = atomic_load(&chunk_count);
-        struct slot *chunk = n < MAX_CHUNKS ? calloc(CHUNK_SLOTS, sizeof *chunk) : NULL;
-        if (chunk != NULL) {
-            atomic_store(&chunks[n], chunk);
-            atomic_store(&chunk_count, n + 1);
-            for (uint32_t i = CHUNK_SLOTS; i-- > 0;)
-                push_free(n * CHUNK_SLOTS + i);
-            grown = true;
+    if (!any_free()) { /* else another thread was faster */
+        const uint32_t n = atomic_load(&slot_count);
+        grown = n % CHUNK_SLOTS != 0 || make_chunk(n);
+        if (grown) {
+            memset(slot_at(n), 0, GROWTH * sizeof(struct slot));
+            atomic_store(&slot_count, n + GROWTH);
+            for (uint32_t i = GROWTH; i-- > 0;)
+                push_free(n + i);
         }
     }
     pthread_mutex_unlock(&grow_lock);
@@ -335,7 +344,7 @@ void ssc_slot_release(sscore_ref ref)
 /* The next open slot of a context from `*index` on, or 0. */
 static sscore_ref next_open(uint32_t owner, uint32_t *index)
 {
-    const uint32_t slots = atomic_load(&chunk_count) * CHUNK_SLOTS;
+    const uint32_t slots = atomic_load(&slot_count);
 
     while (*index < slots) {
         const uint32_t i = (*index)++;

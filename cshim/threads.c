@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
+#include "blocks.h"
 #include "config.h"
 
 typedef void *thread_main(void *);
@@ -22,6 +23,7 @@ struct parked {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct parked *reserve;
+static struct parked *spent; /* of threads that have been given their work */
 static unsigned reserve_len;
 static _Atomic bool reserve_first;
 static _Atomic unsigned asked; /* threads that the core has asked for */
@@ -57,7 +59,7 @@ static void *run_monitor(void *arg)
     const struct start start = *(struct start *)arg;
     const int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
 
-    free(arg);
+    ssc_core_free(arg);
     usual_slack = slack > 0 ? (unsigned long)slack : 0;
     if (usual_slack != 0)
         prctl(PR_SET_TIMERSLACK,
@@ -70,7 +72,7 @@ static void *run_punctually(void *arg)
 {
     const struct start start = *(struct start *)arg;
 
-    free(arg);
+    ssc_core_free(arg);
     prctl(PR_SET_TIMERSLACK, start.slack, 0, 0, 0);
     return start.run(start.arg);
 }
@@ -89,9 +91,11 @@ static void *park(void *arg)
     arg = self->arg;
     /* Who woke us may still be in sem_post. */
     pthread_mutex_lock(&lock);
-    pthread_mutex_unlock(&lock);
     sem_destroy(&self->wake);
-    free(self);
+    /* Not freed: for malloc this thread would be one more (blocks.c). */
+    self->next = spent;
+    spent = self;
+    pthread_mutex_unlock(&lock);
     return run(arg);
 }
 
@@ -114,10 +118,12 @@ static bool serve_from_reserve(thread_main *run, void *arg)
 /* With the lock held: one more thread. It need not have arrived when it is given its work. */
 static bool park_one(const pthread_attr_t *attr)
 {
-    struct parked *thread = calloc(1, sizeof *thread);
+    struct parked *thread = spent;
     pthread_t id;
 
-    if (thread == NULL)
+    if (thread != NULL)
+        spent = thread->next;
+    else if ((thread = malloc(sizeof *thread)) == NULL)
         return false;
     sem_init(&thread->wake, 0, 0);
     if (pthread_create(&id, attr, park, thread) != 0) {
@@ -161,7 +167,7 @@ int ssc_core_pthread_create(pthread_t *thread, const pthread_attr_t *attr, threa
     const bool monitor = atomic_fetch_add(&asked, 1) + 1 == MONITOR;
 
     if (monitor || usual_slack != 0) {
-        struct start *start = malloc(sizeof *start);
+        struct start *start = ssc_core_malloc(sizeof *start);
         if (start != NULL) {
             *start = (struct start){.run = run, .arg = arg, .slack = usual_slack};
             run = monitor ? run_monitor : run_punctually;
@@ -180,6 +186,7 @@ void ssc_threads_forked(void)
 {
     pthread_mutex_init(&lock, NULL);
     reserve = NULL;
+    spent = NULL;
     reserve_len = 0;
     atomic_store(&reserve_first, false);
 }

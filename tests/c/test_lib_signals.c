@@ -1,13 +1,14 @@
 /*
  * Signals are the host's: the start of the Go core leaves every handler, every
- * ignored signal and the mask of the calling thread as they were. Handlers may
- * gain SA_ONSTACK, which Go needs of them where the host set none.
+ * ignored signal and the mask of the calling thread as they were, and replaces none
+ * in the meantime. Handlers gain SA_ONSTACK, which Go needs of them.
  */
 #include "harness.h"
 
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 /* Flags that say nothing of the host's wish: Go's need, and libc's own (SA_RESTORER). */
@@ -26,6 +27,24 @@ static void set(int sig, void (*handler)(int), int flags)
     struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
 
     REQUIRE(sigaction(sig, &action, NULL) == 0);
+}
+
+static _Atomic bool watched, done;
+static _Atomic int replaced;
+
+/* Looks at the handler of a signal for which the runtime usually has one, and at one of the host's. */
+static void *watch(void *arg)
+{
+    struct sigaction fault, pipe;
+
+    (void)arg;
+    while (!done) {
+        REQUIRE(sigaction(SIGSEGV, NULL, &fault) == 0 && sigaction(SIGPIPE, NULL, &pipe) == 0);
+        if (fault.sa_handler != SIG_DFL || pipe.sa_handler != SIG_IGN)
+            replaced = 1;
+        watched = true;
+    }
+    return NULL;
 }
 
 /* Threads of the process, but for the calling one, that do not block `sig`. */
@@ -58,7 +77,8 @@ int main(void)
 {
     struct sigaction before[NSIG], after;
     sigset_t mask, mask_after;
-    int changed = 0, masks_differ = 0;
+    int changed = 0, masks_differ = 0, without_flag = 0;
+    pthread_t watcher;
 
     begin();
     SSL_CTX *ctx = plain_context();
@@ -74,7 +94,13 @@ int main(void)
     for (int sig = 1; sig < NSIG; sig++)
         sigaction(sig, NULL, &before[sig]);
 
+    REQUIRE(pthread_create(&watcher, NULL, watch, NULL) == 0);
+    while (!watched)
+        sched_yield();
     TRACE(SSL_CTX_add_session(ctx, sess));
+    done = true;
+    REQUIRE(pthread_join(watcher, NULL) == 0);
+    TRACE(replaced);
     TRACE(thread_count() > 1);
     for (int sig = 1; sig < NSIG; sig++) {
         if (sigaction(sig, NULL, &after) != 0)
@@ -84,8 +110,12 @@ int main(void)
             printf("signal %d has changed\n", sig);
             changed++;
         }
+        if (after.sa_handler != SIG_DFL && after.sa_handler != SIG_IGN &&
+            (after.sa_flags & SA_ONSTACK) == 0)
+            without_flag++;
     }
     TRACE(changed);
+    TRACE(without_flag);
     REQUIRE(pthread_sigmask(SIG_SETMASK, NULL, &mask_after) == 0);
     for (int sig = 1; sig < NSIG; sig++) {
         if (sigismember(&mask, sig) != sigismember(&mask_after, sig))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "index.h"
+#include "signals.h"
 #include "sscore.h"
 
 #define ENTRIES 64
@@ -47,6 +48,10 @@ static void started(int argc, char **argv, char **envp)
     (void)argc, (void)argv, (void)envp;
     starts++;
 }
+#define NAMED(sig) [sig] = {.name = #sig ":", .name_len = sizeof #sig ":"}
+struct ssc_go_signal ssc_go_signals[NSIG] = {NAMED(SIGHUP), NAMED(SIGSEGV), NAMED(SIGCHLD),
+                                             NAMED(SIGPROF)};
+
 __attribute__((section("ssc_go_init"), used)) static void (*const initialiser)(int, char **,
                                                                                char **) = started;
 
