@@ -146,8 +146,7 @@ static enum ssc_index_answer search_added(const struct ssc_index *index,
     const uint32_t pending = ACQUIRE(&index->added.tail) - item->head;
     uint32_t number = item->mark - 1;
     for (uint32_t i = 0; i < pending && number - item->head < pending; i++) {
-        const struct ssc_index_noted *noted =
-            ssc_index_added(index, notes, ssc_index_place(&index->added, number, SSC_INDEX_ADDED));
+        const struct ssc_index_noted *noted = ssc_index_added(index, notes, number);
         if (difference(key, noted->id, &noted->kind) == 0) {
             item->ref = LOAD(&noted->ref);
             item->number = 0;

@@ -157,7 +157,7 @@ enum ssc_index_answer {
 
 /*
  * ssc_index_place is where note `number` of a ring is: below `usual` there, else so
- * far behind in the spill. ssc_index_added is what is at a place of the added.
+ * far behind in the spill. ssc_index_added is that of the added.
  */
 static inline uint32_t ssc_index_place(const struct ssc_index_ring *ring, uint32_t number,
                                        uint32_t usual)
@@ -168,9 +168,11 @@ static inline uint32_t ssc_index_place(const struct ssc_index_ring *ring, uint32
     return beyond < spilled ? usual + beyond : number % usual;
 }
 
-static inline struct ssc_index_noted *ssc_index_added(const struct ssc_index *index,
-                                                      struct ssc_index_notes *notes, uint32_t place)
+static inline struct ssc_index_noted *
+ssc_index_added(const struct ssc_index *index, struct ssc_index_notes *notes, uint32_t number)
 {
+    const uint32_t place = ssc_index_place(&index->added, number, SSC_INDEX_ADDED);
+
     if (place < SSC_INDEX_ADDED)
         return &notes->added[place];
     return &atomic_load_explicit(&index->spill, memory_order_acquire)

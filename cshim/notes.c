@@ -34,12 +34,11 @@ static bool due(uint32_t pending, uint32_t usual)
 }
 
 /*
- * Where the next note of a ring goes, of which `pending` wait: see ssc_index_place.
- * NOWHERE: there is no room. The caller is the thread that is at the ring.
+ * Is there room for one more note of a ring, of which `pending` wait? If so, the next
+ * number has a place: see ssc_index_place. The caller is the thread that is at the ring.
  */
-#define NOWHERE UINT32_MAX
-static uint32_t next_place(const struct ssc_index *index, struct ssc_index_ring *ring,
-                           uint32_t pending, uint32_t usual)
+static bool have_room(const struct ssc_index *index, struct ssc_index_ring *ring, uint32_t pending,
+                      uint32_t usual)
 {
     uint32_t spilled = LOAD(&ring->spilled);
 
@@ -48,19 +47,21 @@ static uint32_t next_place(const struct ssc_index *index, struct ssc_index_ring 
         STORE(&ring->spilled, 0);
     }
     if (ssc_likely(spilled == 0 && pending < usual))
-        return LOAD(&ring->tail) % usual;
+        return true;
     if (spilled == SSC_INDEX_SPILLED || ACQUIRE(&index->spill) == NULL)
-        return NOWHERE;
+        return false;
     if (spilled == 0)
         STORE(&ring->spill_from, LOAD(&ring->tail));
     RELEASE(&ring->spilled, spilled + 1);
-    return usual + spilled;
+    return true;
 }
 
 static struct ssc_index_retired *retired_at(const struct ssc_index *index,
                                             struct ssc_index_notes *notes, unsigned lane,
-                                            uint32_t place)
+                                            uint32_t number)
 {
+    const uint32_t place = ssc_index_place(&index->retired[lane], number, SSC_INDEX_RETIRED);
+
     return place < SSC_INDEX_RETIRED
                ? &notes->retired[lane][place]
                : &LOAD(&index->spill)->retired[lane][place - SSC_INDEX_RETIRED];
@@ -78,9 +79,8 @@ enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_
         return SSC_NOTED_NOT;
     const uint32_t tail = LOAD(&ring->tail);
     const uint32_t pending = tail - ACQUIRE(&ring->head);
-    const uint32_t place = next_place(index, ring, pending, SSC_INDEX_RETIRED);
-    if (place != NOWHERE) {
-        *retired_at(index, notes, lane, place) =
+    if (have_room(index, ring, pending, SSC_INDEX_RETIRED)) {
+        *retired_at(index, notes, lane, tail) =
             (struct ssc_index_retired){item->ref, item->number, expired};
         if (ssc_unlikely((LOAD(&index->retiring) & 1u << lane) == 0))
             atomic_fetch_or(&index->retiring, 1u << lane);
@@ -132,13 +132,10 @@ enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key
     _Atomic uint32_t *const mark = &notes->mark[key->hash % SSC_INDEX_MARKS];
     const uint32_t tail = LOAD(&ring->tail), pending = tail - looked.head;
     const uint64_t most = room(index, note->late);
-    uint32_t place = NOWHERE;
     /* Since it was looked for the key may have been noted, or taken into the table. */
     if (ACQUIRE(&ring->head) == looked.head && LOAD(mark) == looked.mark && pending < most &&
-        most >= MIN_ROOM)
-        place = next_place(index, ring, pending, SSC_INDEX_ADDED);
-    if (place != NOWHERE) {
-        struct ssc_index_noted *at = ssc_index_added(index, notes, place);
+        most >= MIN_ROOM && have_room(index, ring, pending, SSC_INDEX_ADDED)) {
+        struct ssc_index_noted *at = ssc_index_added(index, notes, tail);
         STORE(&at->before, looked.mark);
         write_note(at, key, note);
         RELEASE(&ring->tail, tail + 1);
@@ -164,8 +161,7 @@ enum ssc_noted ssc_notes_withdraw(struct ssc_index *index, const struct ssc_inde
     atomic_fetch_add(&ring->withdrawn, 1);
     const uint32_t taking = atomic_load(&ring->taking);
     if (item->note - taking < LOAD(&ring->tail) - taking) {
-        struct ssc_index_noted *at =
-            ssc_index_added(index, notes, ssc_index_place(ring, item->note, SSC_INDEX_ADDED));
+        struct ssc_index_noted *at = ssc_index_added(index, notes, item->note);
         if (atomic_compare_exchange_strong(&at->object, &object, gone)) {
             STORE(&at->kind, LOAD(&at->kind) | SSC_INDEX_NO_KEY);
             noted = SSC_NOTED;

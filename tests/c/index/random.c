@@ -128,8 +128,7 @@ static void withdraw(int n)
 /* The core's note at the head or behind it. */
 static struct ssc_index_noted *core_added(unsigned n)
 {
-    return ssc_index_added(&table, &notes,
-                           ssc_index_place(&table.added, table.added.head + n, SSC_INDEX_ADDED));
+    return ssc_index_added(&table, &notes, table.added.head + n);
 }
 
 /* The core is taking the first notes, and moves the head later. */
@@ -184,8 +183,7 @@ static void take_retired(unsigned n)
     struct ssc_index_ring *ring = &table.retired[2];
 
     for (; n > 0 && retired_count > 0; n--) {
-        const uint32_t place = ssc_index_place(ring, ring->head, SSC_INDEX_RETIRED);
-        const struct ssc_index_retired *at = retired_at(&table, &notes, 2, place);
+        const struct ssc_index_retired *at = retired_at(&table, &notes, 2, ring->head);
         CHECK(at->ref == retired[retired_first] && at->number == (uint32_t)at->ref + 6);
         CHECK(at->expired == at->ref % 2);
         ring->head++;

@@ -162,11 +162,10 @@ static void replace(int n, uint64_t ref)
 
 static struct ssc_index_noted *note_of(uint32_t number)
 {
-    return ssc_index_added(&now.index, &now.notes,
-                           ssc_index_place(&now.index.added, number, SSC_INDEX_ADDED));
+    return ssc_index_added(&now.index, &now.notes, number);
 }
 
-/* The next note gets a place: next_place of notes.c. */
+/* The next note gets a place: have_room of notes.c. */
 static void make_room(void)
 {
     struct ssc_index_ring *ring = &now.index.added;
