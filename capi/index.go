@@ -115,6 +115,7 @@ var (
 	_ = same[cache.AddedRoom-C.added_room]
 	_ = same[cache.RetiredRoom-C.retired_room]
 	_ = same[cache.SpillRoom-C.spill_room]
+	_ = same[cache.Gone-C.SSC_INDEX_GONE]
 	_ = same[cache.Withdrawn-C.SSC_INDEX_WITHDRAWN]
 	_ = same[cache.WithdrawnExpired-C.SSC_INDEX_EXPIRED]
 	_ = same[unsafe.Sizeof(noted)-C.noted_size]

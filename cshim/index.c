@@ -86,11 +86,12 @@ static enum ssc_index_answer look(const struct ssc_index *index, uint32_t number
     const uint32_t stamp = LOAD(&entry->stamp);
 
     item->ref = LOAD(&entry->ref);
+    item->sequence = sequence;
     item->number = number;
     atomic_thread_fence(memory_order_acquire);
     if (sequence == 0 || LOAD(&entry->sequence) != sequence)
         return SSC_INDEX_UNSURE;
-    if (differs != 0)
+    if (differs != 0 || (sequence & SSC_INDEX_GONE) != 0)
         return SSC_INDEX_ABSENT;
     const _Atomic uint32_t *space = ACQUIRE(&index->space);
     if (space != NULL &&
@@ -186,6 +187,16 @@ enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const struct
     for (int i = 0; i < MAX_TRIES && answer == SSC_INDEX_UNSURE; i++)
         answer = search_both(index, key, item);
     return answer;
+}
+
+void ssc_index_leave(const struct ssc_index *index, const struct ssc_index_item *item)
+{
+    struct ssc_index_entry *entry = ITEM(index->entry_chunks, item->number);
+    uint64_t sequence = item->sequence;
+
+    /* Not by a store: what has another sequence by now is another session. */
+    atomic_compare_exchange_strong_explicit(&entry->sequence, &sequence, sequence | SSC_INDEX_GONE,
+                                            memory_order_release, memory_order_relaxed);
 }
 
 void ssc_index_prefetch(const struct ssc_index *index, const struct ssc_index_key *key)

@@ -34,6 +34,8 @@ struct ssc_index_entry {
     _Atomic uint64_t sequence; /* another one after each change; 0: it is free or changes now */
 };
 #define SSC_INDEX_ALONE (UINT32_C(1) << 31) /* no part of the stamp */
+/* In a sequence, the only thing here that the shim writes: it has taken the session out. */
+#define SSC_INDEX_GONE (UINT64_C(1) << 63)
 
 /*
  * Notes of a kind, and so many more for the time in which nobody takes them; tests
@@ -144,6 +146,7 @@ struct ssc_index_key {
 /* What a table has for a key, or that it has nothing. */
 struct ssc_index_item {
     sscore_ref ref;
+    uint64_t sequence;   /* of the entry */
     uint32_t number;     /* of the entry; 0: it is among the added */
     uint32_t note;       /* the number there */
     uint32_t head, mark; /* of the ring of the added, and the key's, when that was looked at */
@@ -194,5 +197,11 @@ void ssc_index_prefetch(const struct ssc_index *index, const struct ssc_index_ke
  */
 enum ssc_index_answer ssc_index_find(const struct ssc_index *index, const struct ssc_index_key *key,
                                      struct ssc_index_item *item);
+
+/*
+ * ssc_index_leave has what was found in an entry no longer be found there, before the
+ * core takes it out. If the core has done so already, or replaced it, nothing happens.
+ */
+void ssc_index_leave(const struct ssc_index *index, const struct ssc_index_item *item);
 
 #endif

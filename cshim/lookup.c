@@ -7,7 +7,6 @@
 #include "config.h"
 #include "drop.h"
 #include "key.h"
-#include "notes.h"
 #include "process.h"
 #include "share.h"
 #include "slot.h"
@@ -161,12 +160,9 @@ bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len
     if (table == 0 || !ssc_key_make(&key.key, id, len, version))
         return false;
     const struct ssc_index *index = ssc_ctx_table(rec)->index;
-    /* What the core is yet to be told of as removed is not there: its slot is closed. */
-    const bool retired = ssc_notes_retired(index);
     ssc_index_hash(index, &key);
     const enum ssc_index_answer answer = ssc_index_find(index, &key, &item);
-    const bool gone = answer == SSC_INDEX_FOUND && retired && !ssc_slot_open(item.ref);
-    if (answer == SSC_INDEX_UNSURE || gone || (answer == SSC_INDEX_ABSENT && caches != 0))
+    if (answer == SSC_INDEX_UNSURE || (answer == SSC_INDEX_ABSENT && caches != 0))
         return contains_called(table, &key.key, caches);
     return answer == SSC_INDEX_FOUND;
 }

@@ -88,6 +88,9 @@ enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_
         noted = due(pending + 1, SSC_INDEX_RETIRED) ? SSC_NOTED_DUE : SSC_NOTED;
     }
     RELEASE(&ring->writing, 0);
+    /* After that, for without a note the core has to find it. */
+    if (noted != SSC_NOTED_NOT)
+        ssc_index_leave(index, item);
     return noted;
 }
 

@@ -42,7 +42,8 @@ enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key
 
 /*
  * ssc_notes_retire notes that the caller has closed the slot of a session that
- * is in the table. It does not if there is no room for the note.
+ * is in the table: from then on it is not found, and its key may be noted again.
+ * It does not if there is no room for the note.
  */
 enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_item *item,
                                 bool expired);
@@ -53,23 +54,6 @@ enum ssc_noted ssc_notes_retire(struct ssc_index *index, const struct ssc_index_
  */
 enum ssc_noted ssc_notes_withdraw(struct ssc_index *index, const struct ssc_index_item *item,
                                   uint64_t object, bool expired);
-
-/*
- * ssc_notes_retired is true if the core is yet to find such a note: then what the
- * index finds may have been removed.
- */
-static inline bool ssc_notes_retired(const struct ssc_index *index)
-{
-    uint32_t lanes = atomic_load_explicit(&index->retiring, memory_order_acquire);
-
-    for (; lanes != 0; lanes &= lanes - 1) {
-        const struct ssc_index_ring *ring = &index->retired[__builtin_ctz(lanes)];
-        if (atomic_load_explicit(&ring->tail, memory_order_acquire) !=
-            atomic_load_explicit(&ring->head, memory_order_acquire))
-            return true;
-    }
-    return false;
-}
 
 /* ssc_notes_added is how many sessions have been added of which the core does not know. */
 static inline uint32_t ssc_notes_added(const struct ssc_index *index)

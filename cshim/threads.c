@@ -34,14 +34,16 @@ static _Atomic unsigned asked; /* threads that the core has asked for */
  * in a server with a thousand calls a second, for ever. What it finds is a thread
  * that is in C again, and has kept its processor of the scheduler for the next
  * call; it takes that away if 10 ms have passed, wakes a thread to see that there
- * is nothing else to do, and sleeps until the next call wakes it in turn. All of
+ * is nothing else to do, and sleeps until the next call wakes it in turn. Or the
+ * thread is in the core just then, where it seems to have been all the time: it is to
+ * let others run, and sleeps, perhaps with a lock, until two more have woken it. All of
  * that makes calls dear, and nothing waits for it as long as there are processors
  * for all threads that call (see sscore_threads). So the kernel may wake it as
  * late as this. With a store the core has work of its own, which the monitor is to
  * look after more often.
  */
 #define MONITOR 2
-#define MONITOR_SLACK_NS 100000000ul
+#define MONITOR_SLACK_NS 1000000000ul
 #define MONITOR_SLACK_STORE_NS 10000000ul
 
 /* What a thread of the core is to run, where something is to be done before. */

@@ -32,12 +32,7 @@
 #include "histogram.h"
 
 #define TIMEOUT 3600
-/*
- * Sessions of the second thread; half of them are cached. In a server none comes back
- * after it was removed. Here one does after so many that it is no special case: a session
- * that is added while its removal is under way.
- */
-#define POOL 16384u
+#define POOL 1024u                 /* sessions of the second thread; half of them are cached */
 #define QUIET 300000000u           /* ns that its loop runs without a flush */
 #define FLUSHES_WITHOUT 100000000u /* ns of flushes that find nothing; one is too short */
 #define SLOW 20000u                /* ns of a call from which it is asked what it waited for */

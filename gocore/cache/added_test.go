@@ -26,7 +26,7 @@ func note(table *Table, n uint32, object Object, ref Ref, expiry int64) bool {
 	return true
 }
 
-// makeRoom gives the next note of a ring a place, as next_place of cshim/notes.c does.
+// makeRoom gives the next note of a ring a place, as have_room of cshim/notes.c does.
 func makeRoom(h *Head, r *Ring, usual uint32) bool {
 	pending := r.Tail - atomic.LoadUint32(&r.Head)
 	if pending == 0 {

@@ -111,7 +111,7 @@ func (c *Cursor) flushBucket(i uint32, buf []Ref) (n int) {
 	counted := c.countOf(i)
 	for i != none && n < len(buf) {
 		e := t.entries.at(i)
-		if e.Sequence > c.mark {
+		if e.added() > c.mark {
 			c.ordered = false
 			break
 		}
@@ -143,7 +143,7 @@ func (c *Cursor) stepNumbered(buf []Ref) (n int, done bool) {
 		c.next++
 		e := c.table.entries.at(i)
 		switch {
-		case e.Sequence == 0 || e.Sequence > c.mark:
+		case e.added() == 0 || e.added() > c.mark:
 		case !c.take:
 			buf[n] = e.Ref
 			n++

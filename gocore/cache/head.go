@@ -153,14 +153,27 @@ type Line struct {
 
 // Entry is one session stored: a cache line, without pointers. Its expiry and
 // its neighbours are in the order. Sequence is the number of the add that stored
-// it, different for each; it is 0 while the entry is free or being changed. The
-// stamp may change while it is stored: see Stamps.
+// it, different for each; it is 0 while the entry is free or being changed, and C
+// sets Gone in it when it has retired the session, which nobody finds from then on.
+// The stamp may change while it is stored: see Stamps.
 type Entry struct {
 	Key      Key
 	Stamp    uint32
 	Ref      Ref
 	Object   Object
 	Sequence uint64
+}
+
+// Gone is no part of the number.
+const Gone = 1 << 63
+
+// stored is the number of the add that stored an entry, with Gone, and added that without.
+func (e *Entry) stored() uint64 {
+	return atomic.LoadUint64(&e.Sequence)
+}
+
+func (e *Entry) added() uint64 {
+	return e.stored() &^ Gone
 }
 
 const (

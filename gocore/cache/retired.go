@@ -139,7 +139,7 @@ func (t *Table) retiredAt(lane, number uint32) *Retired {
 func (t *Table) takeOneRetired(r *Retired) {
 	e := t.entries.at(r.Number)
 	// Another thread may have been handed the reference in the meantime.
-	stored := e.Sequence != 0 && e.Ref == r.Ref
+	stored := e.stored() != 0 && e.Ref == r.Ref
 	t.tally.retired(r.Expired != 0, stored)
 	if stored {
 		t.take(r.Number, e.Key.hash(&t.seeds))

@@ -16,6 +16,15 @@ func retire(table *Table, number uint32, ref Ref, expired bool) bool {
 }
 
 func retireIn(table *Table, lane, number uint32, ref Ref, expired bool) bool {
+	var sequence uint64
+	if e := table.entries.at(number); e.Ref == ref {
+		sequence = e.Sequence
+	}
+	return retireFound(table, lane, number, sequence, ref, expired)
+}
+
+// retireFound is retireIn for what was found in an entry when that had a sequence.
+func retireFound(table *Table, lane, number uint32, sequence uint64, ref Ref, expired bool) bool {
 	h := table.head
 	if h.Notes == nil {
 		table.haveNotes()
@@ -35,6 +44,9 @@ func retireIn(table *Table, lane, number uint32, ref Ref, expired bool) bool {
 	atomic.AddUint64(&table.tally.sum.Entries, ^uint64(0))
 	atomic.OrUint32(&h.Retiring, 1<<lane)
 	atomic.AddUint32(&ring.Tail, 1)
+	if sequence != 0 {
+		atomic.CompareAndSwapUint64(&table.entries.at(number).Sequence, sequence, sequence|Gone)
+	}
 	return true
 }
 
@@ -108,6 +120,63 @@ func TestTable_Retired_TooLate(t *testing.T) {
 	checkTable(t, table)
 }
 
+// C adds a session again before the table knows that it was removed: one of that very
+// object, too. Whatever is done next and in whichever order the notes are taken, there is
+// one session with its key.
+func TestTable_Retired_AddedAgain(t *testing.T) {
+	for name, act := range map[string]func(table *Table){
+		"nothing": func(*Table) {},
+		"all":     func(table *Table) { table.Len() },
+		"retired": func(table *Table) { table.takeRetired(1) },
+		"added":   func(table *Table) { table.takeAdded(1) },
+		"a call came between": func(table *Table) {
+			table.called = true
+			table.takeAdded(1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var totals Counters
+			table := newTable(t, Options{Totals: &totals})
+			put(t, table, 1, 5)
+			put(t, table, 2, 5)
+			require.True(t, retire(table, numberOf(table, numbered(1)), 1, false))
+			require.Zero(t, numberOf(table, numbered(1)), "it is not found any more")
+			require.True(t, note(table, 1, 1, 7, 9))
+			act(table)
+			ref, verdict := table.Lookup(numbered(1), 6)
+			require.Equal(t, Hit, verdict)
+			require.Equal(t, Ref(7), ref)
+			require.Equal(t, uint64(2), table.Len())
+			require.Zero(t, table.head.Owed)
+			checkTable(t, table)
+			want := Counters{Adds: 3, Removed: 1, Entries: 2, Lookups: 1, Hits: 1}
+			require.Equal(t, want, table.Counters())
+			require.Equal(t, want, totals)
+		})
+	}
+}
+
+// A walk gives a session that was retired before it as one that was stored before it.
+func TestTable_Retired_Walk(t *testing.T) {
+	for _, ordered := range []bool{true, false} {
+		table := newTable(t, Options{})
+		for n := uint32(1); n <= 4; n++ {
+			put(t, table, n, int64(5-n))
+		}
+		c := table.Flush(9, false, 9)
+		c.ordered = ordered
+		want := []Ref{1, 2, 3, 4}
+		if ordered {
+			want = []Ref{4, 3, 2, 1}
+		}
+		put(t, table, 5, 5)
+		require.True(t, retire(table, numberOf(table, numbered(2)), 2, false))
+		require.Equal(t, want, drain(c, 3))
+		require.Equal(t, uint64(1), table.Len())
+		checkTable(t, table)
+	}
+}
+
 // The rings of notes go round, and are full at times.
 func TestTable_Retired_Many(t *testing.T) {
 	for name, lanes := range map[string]uint32{"one lane": 1, "all lanes": Lanes} {
@@ -159,8 +228,9 @@ func TestTable_Retired_Concurrent(t *testing.T) {
 	var totals Counters
 	table := newTable(t, Options{Capacity: 500, Totals: &totals})
 	type stored struct {
-		number uint32
-		ref    Ref
+		number   uint32
+		sequence uint64
+		ref      Ref
 	}
 	var mu sync.Mutex // of last and of the ring's end
 	var last []stored
@@ -175,13 +245,14 @@ func TestTable_Retired_Concurrent(t *testing.T) {
 				table.Add(k, ref, Object(ref), int64(r.IntN(100)), buf[:])
 				table.mu.Lock()
 				number := numberOf(table, k)
+				sequence := table.entries.at(number).stored()
 				table.mu.Unlock()
 				mu.Lock()
-				if last = append(last, stored{number, ref}); len(last) > 20 {
+				if last = append(last, stored{number, sequence, ref}); len(last) > 20 {
 					gone := last[0]
 					last = last[1:]
 					if gone.number != none {
-						retire(table, gone.number, gone.ref, n%2 == 0)
+						retireFound(table, uint32(gone.ref)%Lanes, gone.number, gone.sequence, gone.ref, n%2 == 0)
 					}
 				}
 				mu.Unlock()

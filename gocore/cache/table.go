@@ -319,7 +319,7 @@ func (t *Table) find(k *Key, hash uint32) uint32 {
 			if uint32(w>>32) != hash || uint32(w) == none {
 				continue
 			}
-			if t.entries.at(uint32(w)).Key.equals(k) {
+			if e := t.entries.at(uint32(w)); e.Key.equals(k) && e.stored()&Gone == 0 {
 				return uint32(w)
 			}
 		}
@@ -341,7 +341,7 @@ func (t *Table) evict(limit uint64, evicted []Ref) (n int, more bool) {
 	}
 	for ; n < len(evicted) && uint64(t.head.Used) > limit; n++ {
 		i := t.order.first()
-		if limit == t.head.Capacity && t.entries.at(i).Sequence == t.sequence {
+		if limit == t.head.Capacity && t.entries.at(i).stored() == t.sequence {
 			i = t.order.second()
 		}
 		evicted[n] = t.take(i, t.entries.at(i).Key.hash(&t.seeds))

@@ -144,6 +144,14 @@ static void operations(SSL_CTX *ctx)
         REQUIRE(SSL_CTX_remove_session(ctx, come[i]) == 1);
     }
     counted("add-remove", CALLS);
+    each(ctx, come, SSL_CTX_add_session, 1);
+    prepared();
+    for (unsigned i = 0; i < CALLS; i++) {
+        REQUIRE(SSL_CTX_remove_session(ctx, come[i]) == 1);
+        REQUIRE(SSL_CTX_add_session(ctx, come[i]) == 1);
+    }
+    counted("remove-add", CALLS);
+    each(ctx, come, SSL_CTX_remove_session, 1);
     free_sessions(come);
     free_sessions(stay);
     make_sessions(come);

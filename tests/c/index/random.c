@@ -29,6 +29,7 @@ static struct ssc_index table;
 static struct ssc_index_notes notes;
 static struct ssc_index_spill spill;
 static struct ssc_index_line line;
+static struct ssc_index_entry entries[SSC_INDEX_FIRST];
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
@@ -163,19 +164,29 @@ static void take(unsigned n)
     added_count -= n;
 }
 
+static uint32_t entry_of(uint64_t ref)
+{
+    return 1 + (uint32_t)(ref % (SSC_INDEX_FIRST - 1));
+}
+
 static void retire(void)
 {
-    const struct ssc_index_item item = {.ref = (uint64_t)call + 1, .number = (uint32_t)call + 7};
+    const uint64_t ref = (uint64_t)call + 1, stored = ref + 100;
+    const struct ssc_index_item item = {.ref = ref, .number = entry_of(ref), .sequence = stored};
+    /* Now and then the core has put another session there. */
+    const uint64_t sequence = call % 5 == 0 ? stored + 1 : stored;
+    _Atomic uint64_t *const at = &entries[item.number].sequence;
+    *at = sequence;
     const enum ssc_noted answer = ssc_notes_retire(&table, &item, call % 2 == 0);
     const struct ssc_index_ring *ring = &table.retired[2];
 
     if (answer == SSC_NOTED_NOT) {
-        CHECK(ring->spilled == SSC_INDEX_SPILLED);
+        CHECK(ring->spilled == SSC_INDEX_SPILLED && *at == sequence);
         refused++;
         return;
     }
-    retired[(retired_first + retired_count++) % RETIRED_ROOM] = item.ref;
-    CHECK(ssc_notes_retired(&table));
+    CHECK(*at == (sequence == stored ? stored | SSC_INDEX_GONE : sequence));
+    retired[(retired_first + retired_count++) % RETIRED_ROOM] = ref;
 }
 
 static void take_retired(unsigned n)
@@ -184,13 +195,13 @@ static void take_retired(unsigned n)
 
     for (; n > 0 && retired_count > 0; n--) {
         const struct ssc_index_retired *at = retired_at(&table, &notes, 2, ring->head);
-        CHECK(at->ref == retired[retired_first] && at->number == (uint32_t)at->ref + 6);
+        CHECK(at->ref == retired[retired_first] && at->number == entry_of(at->ref));
         CHECK(at->expired == at->ref % 2);
         ring->head++;
         retired_first = (retired_first + 1) % RETIRED_ROOM;
         retired_count--;
     }
-    CHECK(ssc_notes_retired(&table) == (retired_count > 0));
+    CHECK(ring->tail - ring->head == retired_count);
 }
 
 /* How many notes are taken at a time: few for some while, so that they become many. */
@@ -203,6 +214,7 @@ int main(void)
 {
     table.lines = 1;
     table.line_chunks[0] = &line;
+    table.entry_chunks[0] = entries;
     table.notes = &notes;
     table.spill = &spill;
     table.added.head = table.added.taking = table.added.tail = UINT32_MAX - 20;

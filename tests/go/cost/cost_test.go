@@ -57,6 +57,7 @@ var operations = []operation{
 	{name: "remove", crossings: crossings{"sscore_settle": noted}},
 	// Of a session that comes and goes at once the core hears no more than that.
 	{name: "add-remove", crossings: crossings{"sscore_settle": noted}},
+	{name: "remove-add", crossings: crossings{"sscore_settle": 2 * noted}},
 	{name: "add-full", crossings: crossings{"sscore_evict": late}},
 	{name: "full-tls12", inside: true, crossings: crossings{"sscore_settle": noted}},
 	{name: "resumed-tls12", inside: true, crossings: crossings{"sscore_lookup": own}},
@@ -72,6 +73,7 @@ var sharedOperations = with(operations, map[string]crossings{
 	"miss":          {"sscore_contains": 1},
 	"remove":        {"sscore_remove": 1},
 	"add-remove":    {"sscore_add": 1, "sscore_remove": 1},
+	"remove-add":    {"sscore_add": 1, "sscore_remove": 1},
 	"add-full":      {"sscore_add": 1},
 	"full-tls12":    {"sscore_add": 1},
 	"full-tls13":    {"sscore_add": 2},
