@@ -162,7 +162,9 @@ bool ssc_cache_contains(struct ssc_ctx *rec, const unsigned char *id, size_t len
     const struct ssc_index *index = ssc_ctx_table(rec)->index;
     ssc_index_hash(index, &key);
     const enum ssc_index_answer answer = ssc_index_find(index, &key, &item);
-    if (answer == SSC_INDEX_UNSURE || (answer == SSC_INDEX_ABSENT && caches != 0))
+    /* The note of one that the core has just stored, and that was taken out there, may be left. */
+    const bool gone = answer == SSC_INDEX_FOUND && item.number == 0 && !ssc_slot_open(item.ref);
+    if (answer == SSC_INDEX_UNSURE || gone || (answer == SSC_INDEX_ABSENT && caches != 0))
         return contains_called(table, &key.key, caches);
     return answer == SSC_INDEX_FOUND;
 }

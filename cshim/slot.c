@@ -289,6 +289,13 @@ SSL_SESSION *ssc_slot_get1(sscore_ref ref)
     return sess;
 }
 
+bool ssc_slot_open(sscore_ref ref)
+{
+    struct slot *slot = slot_of(ref);
+
+    return slot != NULL && is_open(atomic_load_explicit(&slot->state, memory_order_acquire), ref);
+}
+
 /* What malloc has before a node, which it needs when the node is freed. */
 static void prefetch_node(const struct slot *slot)
 {

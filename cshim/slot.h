@@ -30,6 +30,9 @@ sscore_ref ssc_slot_fill(uint32_t number, SSL_SESSION *sess);
 /* ssc_slot_get1 returns the session with one more reference, or NULL if it was dropped. */
 SSL_SESSION *ssc_slot_get1(sscore_ref ref);
 
+/* ssc_slot_open is true if ssc_slot_get1 would return the session at this moment. */
+bool ssc_slot_open(sscore_ref ref);
+
 /* ssc_slot_prefetch fetches the session, which is going to be dropped or visited. */
 void ssc_slot_prefetch(sscore_ref ref);
 
