@@ -1,7 +1,7 @@
 /*
  * index.h: lookups in a table of the Go core without a crossing. Go alone
- * writes the table and publishes it in memory outside its heap; the shim reads
- * it without a lock while it changes.
+ * writes the table, but for one bit (SSC_INDEX_GONE), and publishes it in memory
+ * outside its heap; the shim reads it without a lock while it changes.
  *
  * The structures are Head, Line and Entry of gocore/cache (head.go);
  * capi/index.go does not compile if they differ.

@@ -10,7 +10,7 @@ import (
 // Head, Line and Entry are what C reads of a table, without a lock and while the
 // table changes: struct ssc_index and so on in cshim/index.h, which says how.
 // They lie outside the Go heap. Only the table writes them, but for the last part
-// of Head.
+// of Head and for Gone in entries.
 
 // Head is where C begins.
 type Head struct {
