@@ -29,6 +29,7 @@ static void set(int sig, void (*handler)(int), int flags)
     REQUIRE(sigaction(sig, &action, NULL) == 0);
 }
 
+static struct sigaction before[NSIG];
 static _Atomic bool watched, done;
 static _Atomic int replaced;
 
@@ -40,7 +41,7 @@ static void *watch(void *arg)
     (void)arg;
     while (!done) {
         REQUIRE(sigaction(SIGSEGV, NULL, &fault) == 0 && sigaction(SIGPIPE, NULL, &pipe) == 0);
-        if (fault.sa_handler != SIG_DFL || pipe.sa_handler != SIG_IGN)
+        if (fault.sa_handler != before[SIGSEGV].sa_handler || pipe.sa_handler != SIG_IGN)
             replaced = 1;
         watched = true;
     }
@@ -75,7 +76,7 @@ static int others_open_to(int sig)
 
 int main(void)
 {
-    struct sigaction before[NSIG], after;
+    struct sigaction after;
     sigset_t mask, mask_after;
     int changed = 0, masks_differ = 0, without_flag = 0;
     pthread_t watcher;
