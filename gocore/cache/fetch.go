@@ -23,7 +23,9 @@ func (t *Table) fetchRetired(notes *[RetiredRoom]Retired, from, to uint32) {
 		return
 	}
 	for n := from; n != to; n++ {
-		prefetch(unsafe.Pointer(t.order.places.at(notes[n%RetiredRoom].Number)))
+		i := notes[n%RetiredRoom].Number
+		prefetch(unsafe.Pointer(t.order.places.at(i)))
+		prefetch(unsafe.Pointer(t.entries.at(i))) // C has written it last, in another thread perhaps
 	}
 	for n := from; n != to; n++ {
 		t.order.fetch(notes[n%RetiredRoom].Number)
