@@ -12,6 +12,7 @@
 #include "ssc.h"
 #include "entry_signal.h"
 #include "runtime.h"
+#include "signals.h"
 
 typedef int sigaction_function(int sig, const struct sigaction *act, struct sigaction *old);
 typedef void (*handler)(int sig);
@@ -30,18 +31,14 @@ void ssc_entry_signal_load(void)
     *(void **)&real_signal = dlsym(RTLD_NEXT, "signal");
 }
 
-static bool wants_alternate_stack(handler h)
-{
-    return h != SIG_DFL && h != SIG_IGN && h != SIG_ERR && ssc_runtime_uses_stacks();
-}
-
 int ssc_entry_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
     struct sigaction changed;
 
     if (real_sigaction == NULL)
         ssc_entry_signal_load();
-    if (act != NULL && wants_alternate_stack(act->sa_handler)) {
+    if (act != NULL && act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN &&
+        act->sa_handler != SIG_ERR && ssc_runtime_uses_stacks()) {
         changed = *act;
         changed.sa_flags |= SA_ONSTACK;
         act = &changed;
@@ -51,14 +48,10 @@ int ssc_entry_sigaction(int sig, const struct sigaction *act, struct sigaction *
 
 handler ssc_entry_signal(int sig, handler h)
 {
-    struct sigaction now;
-
     if (real_signal == NULL)
         ssc_entry_signal_load();
     const handler before = real_signal(sig, h);
-    if (before != SIG_ERR && wants_alternate_stack(h) && real_sigaction(sig, NULL, &now) == 0) {
-        now.sa_flags |= SA_ONSTACK;
-        real_sigaction(sig, &now, NULL);
-    }
+    if (before != SIG_ERR && ssc_runtime_uses_stacks())
+        ssc_signals_use_alternate_stack(sig);
     return before;
 }

@@ -33,15 +33,19 @@ bool ssc_signals_keep(void)
     return true;
 }
 
-void ssc_signals_use_alternate_stacks(void)
+void ssc_signals_use_alternate_stack(int sig)
 {
     struct sigaction now;
 
-    for (int sig = 1; sig < NSIG; sig++) {
-        if (sigaction(sig, NULL, &now) != 0 || now.sa_handler == SIG_DFL ||
-            now.sa_handler == SIG_IGN || (now.sa_flags & SA_ONSTACK) != 0)
-            continue;
-        now.sa_flags |= SA_ONSTACK;
-        sigaction(sig, &now, NULL);
-    }
+    if (sigaction(sig, NULL, &now) != 0 || now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN ||
+        (now.sa_flags & SA_ONSTACK) != 0)
+        return;
+    now.sa_flags |= SA_ONSTACK;
+    sigaction(sig, &now, NULL);
+}
+
+void ssc_signals_use_alternate_stacks(void)
+{
+    for (int sig = 1; sig < NSIG; sig++)
+        ssc_signals_use_alternate_stack(sig);
 }

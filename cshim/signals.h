@@ -26,9 +26,15 @@ extern struct ssc_go_signal {
 bool ssc_signals_keep(void);
 
 /*
- * ssc_signals_use_alternate_stacks gives SA_ONSTACK to the handlers there are; those
- * installed later get it in entry_signal.c. To be called once ssc_runtime_uses_stacks
- * is true, and before a thread of the host enters the core.
+ * ssc_signals_use_alternate_stack gives SA_ONSTACK to the handler that a signal has.
+ * Async-signal-safe.
+ */
+void ssc_signals_use_alternate_stack(int sig);
+
+/*
+ * ssc_signals_use_alternate_stacks does so to all that there are; those installed later
+ * get it in entry_signal.c. To be called once ssc_runtime_uses_stacks is true, and before
+ * a thread of the host enters the core.
  */
 void ssc_signals_use_alternate_stacks(void);
 

@@ -54,6 +54,16 @@ func numberOf(table *Table, k Key) uint32 {
 	return table.find(&k, k.hash(&table.seeds))
 }
 
+// oneOfTwoRetired makes a table with sessions 1 and 2, of which the first is retired.
+func oneOfTwoRetired(t *testing.T, totals *Counters) *Table {
+	t.Helper()
+	table := newTable(t, Options{Totals: totals})
+	put(t, table, 1, 5)
+	put(t, table, 2, 5)
+	require.True(t, retire(table, numberOf(table, numbered(1)), 1, false))
+	return table
+}
+
 // Whatever is asked of a table next, what was retired is gone.
 func TestTable_Retired(t *testing.T) {
 	for name, ask := range map[string]func(table *Table) bool{
@@ -79,10 +89,7 @@ func TestTable_Retired(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var totals Counters
-			table := newTable(t, Options{Totals: &totals})
-			put(t, table, 1, 5)
-			put(t, table, 2, 5)
-			require.True(t, retire(table, numberOf(table, numbered(1)), 1, false))
+			table := oneOfTwoRetired(t, &totals)
 			require.True(t, ask(table))
 			checkTable(t, table)
 			checkCounters(t, table.Counters())
@@ -136,10 +143,7 @@ func TestTable_Retired_AddedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var totals Counters
-			table := newTable(t, Options{Totals: &totals})
-			put(t, table, 1, 5)
-			put(t, table, 2, 5)
-			require.True(t, retire(table, numberOf(table, numbered(1)), 1, false))
+			table := oneOfTwoRetired(t, &totals)
 			require.Zero(t, numberOf(table, numbered(1)), "it is not found any more")
 			require.True(t, note(table, 1, 1, 7, 9))
 			act(table)

@@ -97,6 +97,17 @@ static void each(SSL_CTX *ctx, SSL_SESSION *sessions[CALLS], int (*call)(SSL_CTX
         REQUIRE(call(ctx, sessions[i]) == expected);
 }
 
+/* For each session one call after the other. */
+static void each_in_turn(SSL_CTX *ctx, SSL_SESSION *sessions[CALLS],
+                         int (*first)(SSL_CTX *, SSL_SESSION *),
+                         int (*second)(SSL_CTX *, SSL_SESSION *))
+{
+    for (unsigned i = 0; i < CALLS; i++) {
+        REQUIRE(first(ctx, sessions[i]) == 1);
+        REQUIRE(second(ctx, sessions[i]) == 1);
+    }
+}
+
 static void look_up(SSL *ssl, unsigned first, int expected)
 {
     unsigned char id[32];
@@ -139,17 +150,11 @@ static void operations(SSL_CTX *ctx)
     free_sessions(come);
     make_sessions(come);
     prepared();
-    for (unsigned i = 0; i < CALLS; i++) {
-        REQUIRE(SSL_CTX_add_session(ctx, come[i]) == 1);
-        REQUIRE(SSL_CTX_remove_session(ctx, come[i]) == 1);
-    }
+    each_in_turn(ctx, come, SSL_CTX_add_session, SSL_CTX_remove_session);
     counted("add-remove", CALLS);
     each(ctx, come, SSL_CTX_add_session, 1);
     prepared();
-    for (unsigned i = 0; i < CALLS; i++) {
-        REQUIRE(SSL_CTX_remove_session(ctx, come[i]) == 1);
-        REQUIRE(SSL_CTX_add_session(ctx, come[i]) == 1);
-    }
+    each_in_turn(ctx, come, SSL_CTX_remove_session, SSL_CTX_add_session);
     counted("remove-add", CALLS);
     each(ctx, come, SSL_CTX_remove_session, 1);
     free_sessions(come);
