@@ -137,6 +137,14 @@ struct ssc_ctx *ssc_ctx_of(SSL_CTX *ctx)
     return rec != NULL ? usable(rec) : NULL;
 }
 
+struct ssc_ctx *ssc_ctx_settings(SSL_CTX *ctx)
+{
+    struct ssc_ctx *rec = ssc_ctx_record(ctx);
+
+    ssc_fork_check();
+    return rec != NULL && atomic_load(&rec->attached) ? rec : NULL;
+}
+
 void ssc_ctx_apply_mode(struct ssc_ctx *rec)
 {
     long mode = atomic_load(&rec->mode);

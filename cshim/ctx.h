@@ -47,6 +47,13 @@ struct ssc_ctx {
 /* ssc_ctx_of returns the record of an attached context, or NULL: libssl serves it alone. */
 struct ssc_ctx *ssc_ctx_of(SSL_CTX *ctx);
 
+/*
+ * ssc_ctx_settings is ssc_ctx_of for who only asks what the application set. It takes
+ * no lock and no memory: a child of a busy process may ask, and libssl's getters take
+ * none either. In such a child the record is that of a context yet to be detached.
+ */
+struct ssc_ctx *ssc_ctx_settings(SSL_CTX *ctx);
+
 /* ssc_ctx_record is ssc_ctx_of that returns the record also after ssc_ctx_detach. */
 struct ssc_ctx *ssc_ctx_record(SSL_CTX *ctx);
 

@@ -23,7 +23,7 @@
         SSC_ENTER(SSL_CTX_sess_get_##kind##_cb, ctx);                                              \
         if (real == NULL || ctx == NULL)                                                           \
             return NULL;                                                                           \
-        struct ssc_ctx *rec = ssc_ctx_of(ctx);                                                     \
+        struct ssc_ctx *rec = ssc_ctx_settings(ctx);                                               \
         return rec != NULL ? atomic_load(&rec->kind##_cb)                                          \
                            : real->SSL_CTX_sess_get_##kind##_cb(ctx);                              \
     }

@@ -26,6 +26,16 @@ static long set_size(struct ssc_ctx *rec, long size)
     return before;
 }
 
+/* What was set last. */
+static long setting(SSL_CTX *ctx, int cmd)
+{
+    struct ssc_ctx *rec = ssc_ctx_settings(ctx);
+
+    if (rec == NULL)
+        return ssc_libssl()->SSL_CTX_ctrl(ctx, cmd, 0, NULL);
+    return atomic_load(cmd == SSC_CTRL_GET_SESS_CACHE_MODE ? &rec->mode : &rec->size);
+}
+
 /* The figures of a context that was detached: what it counted before and libssl since. */
 static long detached(struct ssc_ctx *rec, int cmd, long libssl)
 {
@@ -52,6 +62,8 @@ SSC_EXPORT long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg)
     /* libssl's own SSL_CTX_add_session asks for size and number of its own table. */
     if (ssc_likely(!ours) || ctx == NULL || ssc_cache_in_libssl())
         return real->SSL_CTX_ctrl(ctx, cmd, larg, parg);
+    if (cmd == SSC_CTRL_GET_SESS_CACHE_MODE || cmd == SSC_CTRL_GET_SESS_CACHE_SIZE)
+        return setting(ctx, cmd);
     struct ssc_ctx *rec = ssc_ctx_attach(ctx);
     if (rec == NULL) {
         const long result = real->SSL_CTX_ctrl(ctx, cmd, larg, parg);
@@ -61,12 +73,8 @@ SSC_EXPORT long SSL_CTX_ctrl(SSL_CTX *ctx, int cmd, long larg, void *parg)
     switch (cmd) {
     case SSC_CTRL_SET_SESS_CACHE_MODE:
         return set_mode(rec, larg);
-    case SSC_CTRL_GET_SESS_CACHE_MODE:
-        return atomic_load(&rec->mode);
     case SSC_CTRL_SET_SESS_CACHE_SIZE:
         return set_size(rec, larg);
-    case SSC_CTRL_GET_SESS_CACHE_SIZE:
-        return atomic_load(&rec->size);
     case SSC_CTRL_SESS_NUMBER:
         return (long)ssc_cache_number(rec);
     case SSC_CTRL_SESS_CB_HIT:

@@ -7,6 +7,7 @@
 #include "libssl.h"
 #include "log.h"
 #include "process.h"
+#include "runtime.h"
 
 SSC_EXPORT const char *sesscache_version(void)
 {
@@ -17,7 +18,7 @@ SSC_EXPORT int sesscache_attached(SSL_CTX *ctx)
 {
     if (ssc_libssl_foreign(__builtin_return_address(0), false) != NULL)
         return 0;
-    return ssc_ctx_of(ctx) != NULL;
+    return ssc_ctx_settings(ctx) != NULL && !ssc_runtime_unavailable();
 }
 
 SSC_EXPORT int sesscache_ctx_share(SSL_CTX *dst, SSL_CTX *src)

@@ -22,7 +22,8 @@
  *               OpenSSL's error queue are left as they were found.
  *   Fork        Settings made before a fork hold in the child. A child of a
  *               process whose cache has already stored sessions goes on with
- *               libssl's own cache, with the same settings.
+ *               libssl's own cache, with the same settings; the sessions move
+ *               there at its first call that does more than ask for a setting.
  */
 #ifndef SESSCACHE_OPENSSL_SESS_H
 #define SESSCACHE_OPENSSL_SESS_H

@@ -12,6 +12,29 @@
 static SSL_CTX *server;
 static SSL_CTX *client;
 
+/* OpenSSL's allocations so far. */
+static atomic_long allocations;
+
+static void *counted_malloc(size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    atomic_fetch_add(&allocations, 1);
+    return malloc(size);
+}
+
+static void *counted_realloc(void *block, size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    atomic_fetch_add(&allocations, 1);
+    return realloc(block, size);
+}
+
+static void counted_free(void *block, const char *file, int line)
+{
+    (void)file, (void)line;
+    free(block);
+}
+
 static void in_child(void (*body)(void))
 {
     int status = -1;
@@ -72,12 +95,22 @@ static void *busy(void *arg)
 
 /*
  * What a child of a busy process may do is exec, or calls that take no lock;
- * OpenSSL promises nothing more. Asking is one of these.
+ * OpenSSL promises nothing more. Asking is one of these. So it must not be what
+ * moves the sessions of the parent into libssl's cache, which allocates.
  */
 static void ask(void)
 {
+    const long before = atomic_load(&allocations);
+
     if (library_attached(server) != 0)
         _exit(3);
+    if (SSL_CTX_get_session_cache_mode(server) != SSL_SESS_CACHE_SERVER ||
+        SSL_CTX_sess_get_cache_size(server) != SSL_SESSION_CACHE_MAX_SIZE_DEFAULT ||
+        SSL_CTX_sess_get_new_cb(server) != NULL || SSL_CTX_sess_get_remove_cb(server) != NULL ||
+        SSL_CTX_sess_get_get_cb(server) != NULL)
+        _exit(4);
+    if (atomic_load(&allocations) != before)
+        _exit(5);
 }
 
 static void forks_of_a_busy_process(void)
@@ -111,6 +144,7 @@ static void forks_of_a_busy_process(void)
 
 int main(void)
 {
+    REQUIRE(CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free));
     begin();
     server = server_context(0);
     client = client_context(TLS1_2_VERSION);
