@@ -428,11 +428,14 @@ void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all, uint32_t caches)
     const sscore_table table = ssc_share_core(rec, &caches);
     const int64_t now = (int64_t)time(NULL);
 
-    ssc_drop_settle(rec);
+    if (table == 0 || !ssc_runtime_running())
+        return;
     /* Most flushes find nothing; the region has none for what expires by itself. */
-    if (table != 0 && ssc_runtime_running() &&
-        (all || atomic_load(&ssc_ctx_table(rec)->index->earliest) < tm ||
-         (caches != 0 && tm > now)))
+    const bool some = all || ssc_notes_earliest(ssc_ctx_table(rec)->index) < tm ||
+                      (caches != 0 && tm > now);
+    if (some || !ssc_drop_settled(rec))
+        ssc_drop_settle(rec);
+    if (some)
         walk(rec, sscore_flush(table, tm, all, now, caches), ssc_drop_session);
     errno = saved_errno;
 }

@@ -83,6 +83,15 @@ void ssc_drop_settle(struct ssc_ctx *rec)
     }
 }
 
+bool ssc_drop_settled(struct ssc_ctx *rec)
+{
+    const struct ssc_index *index = ssc_ctx_table(rec)->index;
+    const uint64_t capacity = atomic_load(&index->capacity);
+
+    return atomic_load(&index->owed) == 0 &&
+           (capacity == 0 || atomic_load(&index->used) + ssc_notes_added(index) <= capacity);
+}
+
 void ssc_drop_due(struct ssc_ctx *rec, sscore_table table)
 {
     struct ssc_index *index = ssc_ctx_table(rec)->index;

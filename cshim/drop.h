@@ -28,4 +28,7 @@ void ssc_drop_due(struct ssc_ctx *rec, sscore_table table);
  */
 void ssc_drop_settle(struct ssc_ctx *rec);
 
+/* ssc_drop_settled is true if ssc_drop_settle would end nothing. */
+bool ssc_drop_settled(struct ssc_ctx *rec);
+
 #endif

@@ -100,7 +100,9 @@ struct ssc_index_ring {
     _Atomic uint32_t spill_from; /* the number of the first of them */
     _Atomic uint32_t withdrawn;  /* how often the shim has taken out what was noted */
     _Atomic uint32_t taking;     /* written by Go: before this one it takes them as they are */
-    uint32_t unused[9];
+    uint32_t unused;
+    _Atomic int64_t earliest; /* no note that waits here expires before; of the added only */
+    uint64_t unused_too[3];
 };
 
 struct ssc_index {

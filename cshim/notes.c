@@ -139,6 +139,8 @@ enum ssc_noted ssc_notes_add(struct ssc_index *index, const struct ssc_index_key
     if (ACQUIRE(&ring->head) == looked.head && LOAD(mark) == looked.mark && pending < most &&
         most >= MIN_ROOM && have_room(index, ring, pending, SSC_INDEX_ADDED)) {
         struct ssc_index_noted *at = ssc_index_added(index, notes, tail);
+        if (pending == 0 || note->expiry < LOAD(&ring->earliest))
+            RELEASE(&ring->earliest, note->expiry);
         STORE(&at->before, looked.mark);
         write_note(at, key, note);
         RELEASE(&ring->tail, tail + 1);
@@ -172,4 +174,14 @@ enum ssc_noted ssc_notes_withdraw(struct ssc_index *index, const struct ssc_inde
     }
     RELEASE(&ring->writing, 0);
     return noted;
+}
+
+int64_t ssc_notes_earliest(const struct ssc_index *index)
+{
+    /* The notes first: what the core takes meanwhile is among those that it knows then. */
+    const int64_t noted =
+        ssc_notes_added(index) > 0 ? ACQUIRE(&index->added.earliest) : SSCORE_NEVER;
+    const int64_t known = ACQUIRE(&index->earliest);
+
+    return noted < known ? noted : known;
 }

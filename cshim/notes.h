@@ -63,6 +63,12 @@ static inline uint32_t ssc_notes_added(const struct ssc_index *index)
 }
 
 /*
+ * ssc_notes_earliest is a time before which no session expires, of those that the core
+ * knows and of those that it does not; some may have been removed meanwhile.
+ */
+int64_t ssc_notes_earliest(const struct ssc_index *index);
+
+/*
  * ssc_notes_settle is true if the caller is to have the core do what is due: no
  * other thread is at it. It calls ssc_notes_settled when that is done.
  */

@@ -73,7 +73,9 @@ type Ring struct {
 	SpillFrom uint32 // C's: the number of the first of them
 	Withdrawn uint32 // C's: how often it has taken out what it had noted
 	Taking    uint32 // the table takes what is before it, as it is
-	_         [9]uint32
+	_         uint32
+	_         int64 // C's: the earliest expiry that waits here
+	_         [3]uint64
 }
 
 // place is where a note is: below usual there, else so far behind in the spill.

@@ -108,6 +108,14 @@ static void each_in_turn(SSL_CTX *ctx, SSL_SESSION *sessions[CALLS],
     }
 }
 
+/* A flush that finds nothing expired, as each 256th handshake does. */
+static int flush_none(SSL_CTX *ctx, SSL_SESSION *sess)
+{
+    (void)sess;
+    SSL_CTX_flush_sessions(ctx, EPOCH);
+    return 1;
+}
+
 static void look_up(SSL *ssl, unsigned first, int expected)
 {
     unsigned char id[32];
@@ -156,6 +164,10 @@ static void operations(SSL_CTX *ctx)
     prepared();
     each_in_turn(ctx, come, SSL_CTX_remove_session, SSL_CTX_add_session);
     counted("remove-add", CALLS);
+    each(ctx, come, SSL_CTX_remove_session, 1);
+    prepared();
+    each_in_turn(ctx, come, SSL_CTX_add_session, flush_none);
+    counted("add-flush", CALLS);
     each(ctx, come, SSL_CTX_remove_session, 1);
     free_sessions(come);
     free_sessions(stay);

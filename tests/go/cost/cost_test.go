@@ -58,6 +58,8 @@ var operations = []operation{
 	// Of a session that comes and goes at once the core hears no more than that.
 	{name: "add-remove", crossings: crossings{"sscore_settle": noted}},
 	{name: "remove-add", crossings: crossings{"sscore_settle": 2 * noted}},
+	// What is noted is known to expire later than the flush asks for.
+	{name: "add-flush", crossings: crossings{"sscore_settle": noted}},
 	{name: "add-full", crossings: crossings{"sscore_evict": late}},
 	{name: "full-tls12", inside: true, crossings: crossings{"sscore_settle": noted}},
 	{name: "resumed-tls12", inside: true, crossings: crossings{"sscore_lookup": own}},
@@ -74,6 +76,7 @@ var sharedOperations = with(operations, map[string]crossings{
 	"remove":        {"sscore_remove": 1},
 	"add-remove":    {"sscore_add": 1, "sscore_remove": 1},
 	"remove-add":    {"sscore_add": 1, "sscore_remove": 1},
+	"add-flush":     {"sscore_add": 1},
 	"add-full":      {"sscore_add": 1},
 	"full-tls12":    {"sscore_add": 1},
 	"full-tls13":    {"sscore_add": 2},
