@@ -2,6 +2,10 @@
 
 #include "ssc.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* A lookup gives up, and the core is asked, after so many lines or changes met. */
 #define MAX_LINES 16
 #define MAX_TRIES 4
@@ -101,6 +105,41 @@ static enum ssc_index_answer look(const struct ssc_index *index, uint32_t number
     return SSC_INDEX_FOUND;
 }
 
+/*
+ * Which words of a line have the hash: a bit for each. No more than a hint, for a word
+ * may change by the time it is loaded by itself. Without branches, as the place of an
+ * item in its line is anybody's guess: a wrong one took a quarter of a hit.
+ */
+#ifdef __SSE2__
+static __m128i higher_halves(const _Atomic uint64_t *word)
+{
+    const __m128 first = _mm_load_ps((const float *)word);
+    const __m128 second = _mm_load_ps((const float *)(word + 2));
+
+    return _mm_castps_si128(_mm_shuffle_ps(first, second, _MM_SHUFFLE(3, 1, 3, 1)));
+}
+
+static unsigned words_with(const struct ssc_index_line *line, uint32_t hash)
+{
+    const __m128i sought = _mm_set1_epi32((int)hash);
+    const __m128i four = _mm_cmpeq_epi32(higher_halves(&line->word[0]), sought);
+    const __m128i three = _mm_cmpeq_epi32(higher_halves(&line->word[4]), sought); /* and `more` */
+    const __m128i halves = _mm_packs_epi32(four, three);
+    const int bytes = _mm_movemask_epi8(_mm_packs_epi16(halves, halves));
+
+    return (unsigned)bytes & ((1u << SSC_INDEX_WORDS) - 1);
+}
+#else
+static unsigned words_with(const struct ssc_index_line *line, uint32_t hash)
+{
+    unsigned words = 0;
+
+    for (unsigned i = 0; i < SSC_INDEX_WORDS; i++)
+        words |= (unsigned)(ACQUIRE(&line->word[i]) >> 32 == hash) << i;
+    return words;
+}
+#endif
+
 static enum ssc_index_answer search(const struct ssc_index *index, const struct ssc_index_key *key,
                                     struct ssc_index_item *item)
 {
@@ -108,10 +147,9 @@ static enum ssc_index_answer search(const struct ssc_index *index, const struct 
     const struct ssc_index_line *line = ITEM(index->line_chunks, line_of(index, key->hash));
 
     for (int n = 0; n < MAX_LINES; n++) {
-#pragma GCC unroll 7
-        for (int i = 0; i < SSC_INDEX_WORDS; i++) {
-            const uint64_t word = ACQUIRE(&line->word[i]);
-            if (ssc_likely(word >> 32 != key->hash) || (uint32_t)word == 0)
+        for (unsigned words = words_with(line, key->hash); words != 0; words &= words - 1) {
+            const uint64_t word = ACQUIRE(&line->word[__builtin_ctz(words)]);
+            if (word >> 32 != key->hash || (uint32_t)word == 0)
                 continue;
             const enum ssc_index_answer answer = look(index, (uint32_t)word, key, item);
             if (answer != SSC_INDEX_ABSENT)

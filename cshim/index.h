@@ -21,7 +21,7 @@
 /* Items whose hashes have the same low bits. A word: hash (32 bits) and number of an entry, or 0. */
 #define SSC_INDEX_WORDS 7
 struct ssc_index_line {
-    _Atomic uint64_t word[SSC_INDEX_WORDS];
+    _Alignas(64) _Atomic uint64_t word[SSC_INDEX_WORDS];
     _Atomic uint64_t more; /* number of the overflow line that goes on, or 0 */
 };
 

@@ -90,16 +90,26 @@ func (x *lines) add(hash uint32) uint32 {
 func (x *lines) remove(i, hash uint32) {
 	w := word(hash, i)
 	for l := x.own.at(x.line(hash)); ; l = x.overflow.at(uint32(l.More)) {
-		for n := range &l.Word {
-			if l.Word[n] == w {
-				publish64(&l.Word[n], 0)
-				*x.freed.at(x.free) = i
-				x.free++
-				x.count(-1)
-				return
-			}
+		if n := l.first(w); n < Words {
+			publish64(&l.Word[n], 0)
+			*x.freed.at(x.free) = i
+			x.free++
+			x.count(-1)
+			return
 		}
 	}
+}
+
+// first is the place of the first word like w, or Words. It is found without
+// branches, which the processor would guess wrong: any place is as likely.
+func (l *Line) first(w uint64) int {
+	place := Words
+	for n := Words - 1; n >= 0; n-- {
+		if l.Word[n] == w {
+			place = n
+		}
+	}
+	return place
 }
 
 // count adds to the number of items stored, which C reads.
@@ -124,11 +134,9 @@ func (x *lines) line(hash uint32) uint32 {
 // put stores a word in the line or where that goes on.
 func (x *lines) put(l *Line, w uint64) {
 	for {
-		for n := range &l.Word {
-			if l.Word[n] == 0 {
-				publish64(&l.Word[n], w)
-				return
-			}
+		if n := l.first(0); n < Words {
+			publish64(&l.Word[n], w)
+			return
 		}
 		if l.More == 0 {
 			i := x.freeMore

@@ -5,6 +5,9 @@
  * gocore/cache). The answer must be one that was right at some time meanwhile,
  * or that it is not sure.
  */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +15,7 @@
 static void before_load(void);
 #undef atomic_load_explicit
 #define atomic_load_explicit(p, order) (before_load(), __atomic_load_n(p, order))
+#define _mm_load_ps(p) (before_load(), (_mm_load_ps)(p))
 /* Few notes, or there would be too many moments, and marks that they have in common. */
 #define SSC_INDEX_ADDED 4
 #define SSC_INDEX_RETIRED 1
