@@ -389,11 +389,8 @@ void ssc_cache_withdraw(struct ssc_ctx *rec, SSL_SESSION *sess)
     sscore_ref ref;
 
     if (table != 0 && ssc_key_of(sess, &key) &&
-        sscore_remove(table, &key, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL), 0, 0, &ref)) {
-        if (ssc_slot_close(ref) == NULL) {
-            errno = saved_errno;
-            return;
-        }
+        sscore_remove(table, &key, (uint64_t)(uintptr_t)sess, (int64_t)time(NULL), 0, 0, &ref) &&
+        ssc_slot_close(ref) != NULL) {
         /* Out of libssl's copy it comes only with the mark; early data asks there. */
         if (mirrored(rec))
             unmirror(rec, sess);
@@ -431,8 +428,8 @@ void ssc_cache_flush(struct ssc_ctx *rec, int64_t tm, bool all, uint32_t caches)
     if (table == 0 || !ssc_runtime_running())
         return;
     /* Most flushes find nothing; the region has none for what expires by itself. */
-    const bool some = all || ssc_notes_earliest(ssc_ctx_table(rec)->index) < tm ||
-                      (caches != 0 && tm > now);
+    const bool here = all || ssc_notes_earliest(ssc_ctx_table(rec)->index) < tm;
+    const bool some = here || (caches != 0 && tm > now);
     if (some || !ssc_drop_settled(rec))
         ssc_drop_settle(rec);
     if (some)

@@ -246,12 +246,9 @@ sscore_ref ssc_slot_fill(uint32_t number, SSL_SESSION *sess)
     return make_ref(number - 1, state);
 }
 
-static void let_go(struct slot *slot, uint32_t index)
+/* `before`: the state when the last holder let go. */
+static void end(struct slot *slot, uint32_t index, uint64_t before)
 {
-    const uint64_t before = atomic_fetch_sub_explicit(&slot->state, 1, memory_order_acq_rel);
-
-    if ((before & HOLDERS) != 1)
-        return;
     SSL_SESSION *const sess = session_of(slot);
     struct node *const node = node_of(slot);
     atomic_store_explicit(&slot->sess, NULL, memory_order_relaxed);
@@ -261,6 +258,14 @@ static void let_go(struct slot *slot, uint32_t index)
     ssc_count_lane(slots_used, -1);
     free_node(node);
     ssc_libssl()->SSL_SESSION_free(sess);
+}
+
+static void let_go(struct slot *slot, uint32_t index)
+{
+    const uint64_t before = atomic_fetch_sub_explicit(&slot->state, 1, memory_order_acq_rel);
+
+    if ((before & HOLDERS) == 1)
+        end(slot, index, before);
 }
 
 /* Is this the state of the slot while the session of `ref` can be had? */
@@ -337,7 +342,13 @@ void ssc_slot_release(sscore_ref ref)
 {
     struct slot *slot = slot_of(ref);
 
-    if (slot != NULL)
+    if (slot == NULL)
+        return;
+    /* It is closed, so nobody comes any more: a holder who is alone stays alone. */
+    const uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
+    if ((state & HOLDERS) == 1)
+        end(slot, (uint32_t)ref - 1, state);
+    else
         let_go(slot, (uint32_t)ref - 1);
 }
 
