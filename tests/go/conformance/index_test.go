@@ -18,24 +18,29 @@ import (
 )
 
 // indexProgram compiles a program of tests/c/index, which has cshim/index.c in it.
-func indexProgram(t *testing.T, name string) string {
+func indexProgram(t *testing.T, name string, more ...string) string {
 	t.Helper()
 	const root = "../../.."
 	options, err := os.ReadFile(filepath.Join(root, "scripts/compile.opts"))
 	require.NoError(t, err)
 	program := filepath.Join(t.TempDir(), name)
-	args := append(strings.Fields(string(options)), "-O2", "-g", "-I"+root+"/include", "-I"+root+"/cshim",
+	args := append(append(strings.Fields(string(options)), more...), "-O2", "-g", "-I"+root+"/include", "-I"+root+"/cshim",
 		"-o", program, filepath.Join(root, "tests/c/index", name+".c"))
 	out, err := exec.Command("gcc", args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return program
 }
 
-// TestIndex_Steps has a table change at every moment of a lookup.
+// TestIndex_Steps has a table change at every moment of a lookup, also of one as it is
+// on processors without SSE2.
 func TestIndex_Steps(t *testing.T) {
-	out, err := exec.Command(indexProgram(t, "steps")).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	t.Logf("%s", out)
+	for name, options := range map[string][]string{"here": nil, "elsewhere": {"-U__SSE2__"}} {
+		t.Run(name, func(t *testing.T) {
+			out, err := exec.Command(indexProgram(t, "steps", options...)).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			t.Logf("%s", out)
+		})
+	}
 }
 
 // TestIndex_Random has the shim leave notes for a core that takes them now and then.
